@@ -1,0 +1,5 @@
+"""SMART: the bonus programme of the mobile brand activ."""
+
+from smart.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,1 @@
+"""Project-free helpers; imports no app."""

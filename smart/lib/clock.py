@@ -1,0 +1,26 @@
+"""The programme's clock: read at edges only, passed to everything else as `now`.
+
+smart.local may install a movable source; production has none but the machine's.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+
+def machine() -> datetime:
+    """Return the machine's time, in UTC."""
+    return datetime.now(UTC)
+
+
+_source: Callable[[], datetime] = machine
+
+
+def now() -> datetime:
+    """Return the programme's time, in UTC."""
+    return _source()
+
+
+def install(source: Callable[[], datetime]) -> None:
+    """Let another source tell the time (the local simulator's movable clock)."""
+    global _source
+    _source = source

@@ -1,0 +1,45 @@
+"""Phone numbers at rest: AES-256-GCM with a key id, found again by an HMAC blind index (ADR 0005)."""
+
+import hashlib
+import hmac
+import os
+from functools import lru_cache
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+_INDEX_BYTES = 16
+_NONCE_BYTES = 12
+
+
+@lru_cache(maxsize=8)
+def _cipher(key_id: int) -> AESGCM:
+    return AESGCM(bytes.fromhex(settings.MSISDN_KEYS[str(key_id)]))
+
+
+@lru_cache(maxsize=1)
+def _current_key() -> int:
+    return max(int(key_id) for key_id in settings.MSISDN_KEYS)
+
+
+@lru_cache(maxsize=1)
+def _index_key() -> bytes:
+    return settings.MSISDN_INDEX_KEY.encode()
+
+
+def encrypt_msisdn(value: str) -> bytes:
+    """Encrypt eleven digits under the newest key; shape: key id (1 byte), nonce (12), ciphertext and tag (27)."""
+    key_id = _current_key()
+    nonce = os.urandom(_NONCE_BYTES)
+    return bytes([key_id]) + nonce + _cipher(key_id).encrypt(nonce, value.encode(), None)
+
+
+def decrypt_msisdn(stored: bytes | memoryview) -> str:
+    """Return the eleven digits; raises KeyError for an unknown key id, InvalidTag for a tampered value."""
+    data = bytes(stored)
+    return _cipher(data[0]).decrypt(data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :], None).decode()
+
+
+def blind_index(value: str) -> bytes:
+    """Return the 16 bytes under which the number is found; without the key they lead to nobody."""
+    return hmac.digest(_index_key(), value.encode(), hashlib.sha256)[:_INDEX_BYTES]

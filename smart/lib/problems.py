@@ -1,0 +1,43 @@
+"""Errors of the REST API as problem details (RFC 9457) with stable codes."""
+
+from typing import Any
+
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from smart.lib import logs
+from smart.lib.errors import Refusal
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def problem(status: int, code: str, title: str, **more: Any) -> dict[str, Any]:
+    """Return the body of a problem: type, title, status, code, the request's id and what else is known."""
+    body = {"type": f"/api/docs/problems/#{code}", "title": title, "status": status, "code": code}
+    return {**body, "request_id": logs.request_id.get(), **more}
+
+
+def problem_details(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: a Refusal or an API error in words; None (a 500, nothing told) for anything else."""
+    set_rollback()
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    if isinstance(error, Refusal):
+        return _response(problem(error.status, error.code, str(error), **_plain(error.details)))
+    if isinstance(error, exceptions.ValidationError):
+        return _response(problem(422, "invalid", "The request does not fit its schema.", errors=error.detail))
+    if isinstance(error, exceptions.APIException):
+        headers = {"WWW-Authenticate": error.auth_header} if getattr(error, "auth_header", None) else {}
+        code = getattr(error, "default_code", "error")
+        return _response(problem(error.status_code, code, str(error.default_detail)), headers)
+    return None
+
+
+def _plain(details: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in details.items() if isinstance(value, str | int | bool | None)}
+
+
+def _response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)

@@ -1,0 +1,255 @@
+"""One settings file, read from the environment (django-environ); sections in the order of Django's docs.
+
+Production secrets have no default: a deployment that forgets one does not start. SMART_LOCAL=on is what
+`make run` and `make test` set: it supplies throw-away secrets and installs smart.local. `.env.example`
+names every variable; tests/test_settings.py keeps the two equal.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+LOCAL = env.bool("SMART_LOCAL", default=False)
+
+
+def secret(name: str) -> str:
+    """Return a secret from the environment; only a local set-up gets a throw-away default."""
+    return env.str(name, default=f"local-only-{name.lower()}-not-a-secret-0123456789abcdef") if LOCAL else env.str(name)
+
+
+# Core
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if LOCAL else [])
+SECRET_KEY = secret("SECRET_KEY")
+ROOT_URLCONF = "smart.urls"
+WSGI_APPLICATION = "smart.wsgi.application"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+APPEND_SLASH = True
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "csp",
+    "smart.access",
+    "smart.jobs",
+    "enrollment",
+    "messaging",
+    "bonuses",
+    "campaigns",
+    "surveys",
+    "smart.ussd",
+    "smart.care",
+    "smart.backoffice",
+    *(["smart.local"] if LOCAL else []),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "smart.lib.requests.RequestIdMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+# The machines' edge (USSD gateway, charging system) has no use for sessions, cookies or CSRF (smart/wsgi.py).
+EDGE_MIDDLEWARE = ["smart.lib.requests.RequestIdMiddleware"]
+EDGE_PATHS = ("/api/ussd/", "/api/charging/")
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Cache: only hints live here, never the truth.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Database: PostgreSQL only (ADR 0001). The pool is sized to the server's threads (ADR 0007).
+DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres://postgres@localhost:5432/smart")}
+DB_POOL = env.int("DB_POOL_SIZE", default=0)
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),
+    "application_name": env.str("APPLICATION_NAME", default="smart"),
+    "options": "-c timezone=UTC -c statement_timeout={0} -c lock_timeout={0} -c idle_in_transaction_session_timeout=60000".format(
+        env.int("DB_STATEMENT_TIMEOUT_MS", default=0)
+    ),
+    "server_side_binding": env.bool("DB_SERVER_SIDE_BINDING", default=False),
+}
+if DB_POOL:
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": min(2, DB_POOL), "max_size": DB_POOL, "timeout": 2.0}
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Sign-in
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = reverse_lazy("admin:login")
+SESSION_COOKIE_AGE = 8 * 3600
+
+# Security
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not LOCAL)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_HSTS_SECONDS = 0 if LOCAL else env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
+SESSION_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ("/admin/",),  # unfold needs Alpine's eval; smart.lib.requests sets a relaxed one there
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+# Phone numbers: AES-256-GCM under the key named by its id, found by an HMAC under another key (ADR 0005).
+MSISDN_KEYS = dict(pair.split(":", 1) for pair in secret("MSISDN_KEYS").split(",")) if not LOCAL else dict(
+    pair.split(":", 1)
+    for pair in env.str("MSISDN_KEYS", default="1:" + "00112233445566778899aabbccddeeff" * 2).split(",")
+)
+MSISDN_INDEX_KEY = secret("MSISDN_INDEX_KEY")
+# Secrets of API clients are derived from this key and never stored (ADR 0008).
+API_MASTER_KEY = secret("API_MASTER_KEY")
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+
+# Languages and time
+LANGUAGE_CODE = "ru"
+LANGUAGES = [("kk", _("Kazakh")), ("ru", _("Russian")), ("en", _("English"))]
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Almaty"
+ASTANA_UTC_OFFSET_HOURS = env.int("ASTANA_UTC_OFFSET_HOURS", default=5)  # the zone data must agree, or nothing is sent
+
+# Static files
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = LOCAL
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if LOCAL
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / "var" / "media"))
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+# Logging: one line an event, numbers masked (smart/lib/logs.py)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"context": {"()": "smart.lib.logs.RequestContext"}},
+    "formatters": {"line": {"()": "smart.lib.logs.MaskingFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
+}
+
+# REST
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "smart.lib.problems.problem_details",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SMART",
+    "DESCRIPTION": "The bonus programme of the mobile brand activ: USSD gateway and charging interfaces.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+
+# Celery: the doorbell (ADR 0002). No result, no ETA, one task at a time, acknowledged when done.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
+CELERY_TASK_DEFAULT_QUEUE = "smart"
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in ("smart", "imports")}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"visibility_timeout": 60, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
+    if CELERY_BROKER_URL.startswith("redis")
+    else {}
+)
+CELERY_TIMEZONE = "Asia/Almaty"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# What beat rings for, and how often. Tasks decide from `now` whether their hour has come (smart.jobs).
+SCHEDULE = {
+    "make-partitions": {"task": "smart.tasks.make_partitions", "every": timedelta(minutes=30)},
+    "issue-month": {"task": "smart.tasks.issue_month", "every": timedelta(minutes=1)},
+    "expire-grants": {"task": "smart.tasks.expire_grants", "every": timedelta(minutes=1)},
+    "end-lost-memberships": {"task": "smart.tasks.end_lost_memberships", "every": timedelta(minutes=5)},
+    "file-dials": {"task": "smart.tasks.file_dials", "every": timedelta(minutes=1)},
+    "forget-nonces": {"task": "smart.tasks.forget_nonces", "every": timedelta(minutes=5)},
+    "resume-imports": {"task": "smart.tasks.resume_imports", "every": timedelta(minutes=1)},
+}
+
+# The programme (rules are data in the database; these are the operator's facts and policies)
+HOME_MCC = "401"  # Kazakhstan: B4
+HOME_PLMNS = env.list("HOME_PLMNS", default=["40102"])  # Kcell's network: elsewhere a debit is roaming (B9)
+ROAMING_UNKNOWN = env.str("ROAMING_UNKNOWN", default="refuse")  # B4: refuse | allow, when the network cannot say
+CARE_NUMBERS = ("3030", "8 (727) 258-83-00")
+OPERATOR_BALANCE_URL = env.str("OPERATOR_BALANCE_URL", default="")  # TMF654 bucket; empty: the bonus alone is told
+OPERATOR_BALANCE_TOKEN = env.str("OPERATOR_BALANCE_TOKEN", default="")
+USSD_SESSION_SECONDS = env.int("USSD_SESSION_SECONDS", default=180)
+USSD_DEADLINE_SECONDS = 3.0
