@@ -1,0 +1,243 @@
+"""The life of a bonus: issue, activate, reward, expire, forfeit; and what is left of it."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from bonuses import sql
+from bonuses.models import BonusTerms, Grant, Kind, LedgerEntry
+from enrollment import operations as enrollment
+from enrollment.models import Subscriber
+from smart.jobs import operations as jobs
+from smart.lib import astana, partitions
+from smart.lib.errors import Refusal
+
+PARTITIONED = ("bonuses_grant", "bonuses_ledgerentry", "bonuses_debit")
+SWEEP_CHUNK = 50_000
+SWEEP_EVERY = timedelta(minutes=10)
+
+
+class NoTerms(Refusal):
+    """No terms are in force for the month."""
+
+    code = "no_terms"
+    sentence = _("There is no bonus this month.")
+
+
+class AlreadyActivated(Refusal):
+    """B3: at most one monthly bonus is activated in a calendar month."""
+
+    code = "already_activated"
+    sentence = _("This month's bonus is already activated.")
+
+
+class NothingToActivate(Refusal):
+    """J6, B6: this month's bonus was forfeited or its days ran out; the next comes on the 1st."""
+
+    code = "nothing_to_activate"
+    sentence = _("No bonus left this month. The next one comes on the 1st.")
+
+
+class Abroad(Refusal):
+    """B4: not while roaming abroad."""
+
+    code = "abroad"
+    sentence = _("The bonus cannot be activated abroad.")
+
+
+class WhereaboutsUnknown(Refusal):
+    """B4: the network cannot say where the subscriber is."""
+
+    code = "whereabouts_unknown"
+    sentence = _("Cannot activate right now. Please try again later.")
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a subscriber has: units to spend, what of them lapses when (soonest first), and the bonus that waits."""
+
+    units: int
+    lapses: list[tuple[int, datetime]]
+    waiting: Grant | None
+
+
+def terms_for(kind: Kind, month: date) -> BonusTerms:
+    """The terms in force for a month. Raises NoTerms."""
+    terms = BonusTerms.objects.filter(kind=kind, effective_from__lte=month).order_by("-effective_from").first()
+    if terms is None:
+        raise NoTerms
+    return terms
+
+
+def issue(*, subscriber: Subscriber, now: datetime) -> int:
+    """Issue the current month's bonus to one member who has none (B1, J6); return how many (0 or 1).
+
+    The subscriber must be locked (enrollment.lock_subscriber), lest a leaving member be issued one.
+    """
+    return _issue(month=astana.month_of(now), first=subscriber.pk, after=subscriber.pk + 1, now=now)
+
+
+def _issue(*, month: date, first: int, after: int, now: datetime) -> int:
+    terms = terms_for(Kind.MONTHLY, month)
+    return sql.issue_month(
+        month=month,
+        terms_id=terms.pk,
+        units=terms.units,
+        days=terms.activate_within_days,
+        first=first,
+        after=after,
+        now=now,
+    )
+
+
+def issue_month(*, now: datetime) -> int | None:
+    """Issue the month's bonus to every member who has none; once a day, so that nobody is forgotten (B1).
+
+    Returns how many; None when today's slot is done. Killed at any point, the next call goes on.
+    """
+    month, slot = astana.month_of(now), astana.day_of(now).isoformat()
+    if jobs.is_done(name="issue_month", slot=slot):
+        return None
+    make_partitions(now=now)
+    last = enrollment.last_range()
+
+    def chunk(watermark: int) -> jobs.Step:
+        enrollment.lock_range(watermark)
+        first = watermark * enrollment.RANGE
+        issued = _issue(month=month, first=first, after=first + enrollment.RANGE, now=now)
+        return jobs.Step(affected=issued, watermark=watermark + 1, is_last=watermark >= last)
+
+    return jobs.run_slot(name="issue_month", slot=slot, now=now, chunk=chunk)
+
+
+def activate(*, subscriber: Subscriber, visited_plmn: str, now: datetime) -> Grant:
+    """Activate this month's bonus (B2-B5).
+
+    Raises NotMember, AlreadyActivated, Abroad, WhereaboutsUnknown or NothingToActivate.
+    """
+    month = astana.month_of(now)
+    reason = _why_not_here(visited_plmn)
+    if reason is None:
+        grant_id = sql.activate(subscriber_id=subscriber.pk, month=month, now=now)
+        if grant_id is not None:
+            return Grant.objects.get(month=month, pk=grant_id)
+    with transaction.atomic():
+        enrollment.lock_subscriber(subscriber.pk)
+        if enrollment.current_membership(subscriber.pk) is None:
+            raise enrollment.NotMember
+        issue(subscriber=subscriber, now=now)  # should the month's issue not have come by yet
+        grant = Grant.objects.get(subscriber=subscriber, month=month, kind=Kind.MONTHLY, source="")
+        if grant.activated_at is not None and grant.state != Grant.State.FORFEITED:
+            raise AlreadyActivated
+        if grant.state != Grant.State.WAITING or grant.activate_by <= now:
+            raise NothingToActivate
+        if reason is not None:
+            raise reason
+        sql.activate(subscriber_id=subscriber.pk, month=month, now=now)
+    grant.refresh_from_db()
+    return grant
+
+
+def _why_not_here(visited_plmn: str) -> Refusal | None:
+    """B4: abroad is any country but Kazakhstan; when the network cannot say, the policy decides."""
+    if visited_plmn.isdecimal() and len(visited_plmn) in (5, 6):
+        return None if visited_plmn.startswith(settings.HOME_MCC) else Abroad()
+    return None if settings.ROAMING_UNKNOWN == "allow" else WhereaboutsUnknown()
+
+
+@transaction.atomic
+def reward(*, subscriber: Subscriber, source: str, now: datetime, units: int | None = None) -> Grant:
+    """Grant a survey's reward, active at once (B11); the same source again in the month returns the same grant.
+
+    Raises NotMember.
+    """
+    enrollment.lock_subscriber(subscriber.pk)
+    if enrollment.current_membership(subscriber.pk) is None:
+        raise enrollment.NotMember
+    month = astana.month_of(now)
+    terms = terms_for(Kind.SURVEY, month)
+    amount = units or terms.units
+    grant, is_new = Grant.objects.get_or_create(
+        subscriber=subscriber,
+        month=month,
+        kind=Kind.SURVEY,
+        source=source,
+        defaults={
+            "terms": terms,
+            "units": amount,
+            "remaining": amount,
+            "state": Grant.State.ACTIVE,
+            "issued_at": now,
+            "activate_by": now + timedelta(days=terms.activate_within_days),
+            "activated_at": now,
+            "expires_at": now + timedelta(hours=terms.valid_hours),
+        },
+    )
+    if is_new:
+        LedgerEntry.objects.create(
+            month=month,
+            grant=grant,
+            subscriber=subscriber,
+            kind=LedgerEntry.Kind.ISSUE,
+            units=amount,
+            at=now,
+            key="issue",
+        )
+    return grant
+
+
+def balance(*, subscriber: Subscriber, now: datetime) -> Balance:
+    """What the subscriber can spend now and what waits, whether or not any sweep has run (B5, B10)."""
+    grants = list(
+        Grant.objects.filter(
+            subscriber=subscriber,
+            state__in=[Grant.State.WAITING, Grant.State.ACTIVE],
+            month__gte=astana.previous_month(astana.previous_month(astana.month_of(now))),
+        )
+    )
+    live = [g for g in grants if g.expires_at is not None and g.expires_at > now and g.remaining]
+    lapses = sorted(((g.remaining, g.expires_at) for g in live if g.expires_at), key=lambda pair: pair[1])
+    waiting = [
+        g
+        for g in grants
+        if g.state == Grant.State.WAITING and g.activate_by > now and g.month == astana.month_of(now)
+    ]
+    return Balance(sum(units for units, _at in lapses), lapses, waiting[0] if waiting else None)
+
+
+@transaction.atomic
+def forfeit(*, subscribers: list[int], reason: str, now: datetime) -> int:
+    """Take every unit these subscribers still have; return the units (B7, J5, J7)."""
+    return sql.forfeit(subscribers=subscribers, reason=reason, now=now)
+
+
+def expire(*, now: datetime) -> int | None:
+    """Close what has lapsed (B5) and what was not activated in time (B6), every ten minutes.
+
+    Looks back to the slot before the last one done, over everything on each day's first run. Returns how
+    many grants were closed; None when the slot is done.
+    """
+    minutes = int(SWEEP_EVERY.total_seconds() // 60)
+    slot = now.replace(minute=now.minute - now.minute % minutes, second=0, microsecond=0).isoformat()
+    if jobs.is_done(name="expire", slot=slot):
+        return None
+    last = jobs.last_done(name="expire")
+    is_first_today = last is None or astana.day_of(last.started_at) != astana.day_of(now)
+    since = datetime(2000, 1, 1, tzinfo=UTC) if is_first_today or last is None else last.started_at - timedelta(hours=1)
+
+    def chunk(watermark: int) -> jobs.Step:
+        lapsed = sql.expire(since=since, now=now, limit=SWEEP_CHUNK)
+        overdue = sql.cancel_overdue(since=since, now=now, limit=SWEEP_CHUNK) if lapsed < SWEEP_CHUNK else 0
+        closed = lapsed + overdue
+        return jobs.Step(affected=closed, watermark=watermark + closed, is_last=closed < SWEEP_CHUNK)
+
+    return jobs.run_slot(name="expire", slot=slot, now=now, chunk=chunk)
+
+
+def make_partitions(*, now: datetime) -> int:
+    """Make the partitions of this month and the next three; return how many were missing."""
+    month = astana.month_of(now)
+    return sum(partitions.ensure_ahead(table, month) for table in PARTITIONED)

@@ -1,0 +1,163 @@
+"""Statements of the bonus ledger that the ORM cannot say: set-based, each movement with its entry."""
+
+from datetime import date, datetime
+
+from django.db import connection
+
+from smart.lib import astana
+
+# Issue a month's bonus to the members of an id range that have none, and cancel what still waits from before (B6).
+# Both bear the instant the bonus was due, not the instant of the run: a late beat changes nothing.
+_ISSUE = """
+WITH due AS (
+    SELECT m.subscriber_id, GREATEST(m.joined_at, %(start)s) AS at
+    FROM enrollment_membership m
+    WHERE m.left_at IS NULL AND m.joined_at <= %(now)s
+      AND m.subscriber_id >= %(first)s AND m.subscriber_id < %(after)s
+), issued AS (
+    INSERT INTO bonuses_grant
+        (month, subscriber_id, kind, source, terms_id, units, remaining, state, issued_at, activate_by)
+    SELECT %(month)s, subscriber_id, 'monthly', '', %(terms)s, %(units)s, %(units)s, 'waiting', at,
+           at + %(days)s * interval '24 hours'
+    FROM due
+    ON CONFLICT (subscriber_id, month, kind, source) DO NOTHING
+    RETURNING id, subscriber_id, issued_at
+), superseded AS (
+    UPDATE bonuses_grant g SET state = 'cancelled', remaining = 0, closed_at = GREATEST(%(start)s, g.issued_at)
+    WHERE g.subscriber_id >= %(first)s AND g.subscriber_id < %(after)s
+      AND g.month >= %(oldest)s AND g.month < %(month)s AND g.kind = 'monthly' AND g.state = 'waiting'
+    RETURNING g.id, g.month, g.subscriber_id, g.units, g.closed_at
+), entries AS (
+    INSERT INTO bonuses_ledgerentry (month, grant_id, subscriber_id, kind, units, at, key, reason)
+    SELECT %(month)s, id, subscriber_id, 'issue', %(units)s, issued_at, 'issue', '' FROM issued
+    UNION ALL
+    SELECT month, id, subscriber_id, 'forfeit', units, closed_at, 'forfeit', 'superseded' FROM superseded
+)
+SELECT count(*) FROM issued
+"""
+
+
+def issue_month(
+    *, month: date, terms_id: int, units: int, days: int, first: int, after: int, now: datetime
+) -> int:
+    """Issue the month's bonus to members with subscriber ids in [first, after); return how many (B1, B6)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ISSUE,
+            {
+                "month": month,
+                "start": astana.start_of(month),
+                "oldest": astana.previous_month(astana.previous_month(month)),
+                "terms": terms_id,
+                "units": units,
+                "days": days,
+                "first": first,
+                "after": after,
+                "now": now,
+            },
+        )
+        return cursor.fetchone()[0]
+
+
+# Close what has lapsed (B5) or was not activated in time (B6), with the instant it happened at.
+# SKIP LOCKED: a grant under debit or forfeiture is looked at again by the next sweep.
+_EXPIRE = """
+WITH over AS (
+    SELECT id, month, subscriber_id, remaining, expires_at AS at FROM bonuses_grant
+    WHERE expires_at > %(since)s AND expires_at <= %(now)s AND state = 'active'
+    ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), closed AS (
+    UPDATE bonuses_grant g SET state = 'expired', remaining = 0, closed_at = over.at
+    FROM over WHERE g.month = over.month AND g.id = over.id
+), entries AS (
+    INSERT INTO bonuses_ledgerentry (month, grant_id, subscriber_id, kind, units, at, key, reason)
+    SELECT month, id, subscriber_id, 'expire', remaining, at, 'expire', 'lapsed' FROM over WHERE remaining > 0
+)
+SELECT count(*) FROM over
+"""
+_CANCEL = """
+WITH over AS (
+    SELECT id, month, subscriber_id, remaining, activate_by AS at FROM bonuses_grant
+    WHERE activate_by > %(since)s AND activate_by <= %(now)s AND state = 'waiting'
+    ORDER BY activate_by LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), closed AS (
+    UPDATE bonuses_grant g SET state = 'cancelled', remaining = 0, closed_at = over.at
+    FROM over WHERE g.month = over.month AND g.id = over.id
+), entries AS (
+    INSERT INTO bonuses_ledgerentry (month, grant_id, subscriber_id, kind, units, at, key, reason)
+    SELECT month, id, subscriber_id, 'expire', remaining, at, 'expire', 'not_activated' FROM over
+)
+SELECT count(*) FROM over
+"""
+
+
+def expire(*, since: datetime, now: datetime, limit: int) -> int:
+    """Close up to `limit` active grants that lapsed in (since, now]; return how many (B5)."""
+    return _count(_EXPIRE, since=since, now=now, limit=limit)
+
+
+def cancel_overdue(*, since: datetime, now: datetime, limit: int) -> int:
+    """Close up to `limit` waiting grants whose days ran out in (since, now]; return how many (B6)."""
+    return _count(_CANCEL, since=since, now=now, limit=limit)
+
+
+# Take what is left of people's grants. What time has taken already (lapsed, not swept yet) is expired, not forfeited.
+_FORFEIT = """
+WITH open AS (
+    SELECT id, month, subscriber_id, state, remaining, COALESCE(expires_at, activate_by) AS over_at,
+           COALESCE(expires_at, activate_by) <= %(now)s AS is_over
+    FROM bonuses_grant
+    WHERE subscriber_id = ANY(%(subscribers)s) AND state IN ('waiting', 'active')
+    ORDER BY id FOR UPDATE
+), closed AS (
+    UPDATE bonuses_grant g
+    SET remaining = 0, closed_at = CASE WHEN is_over THEN over_at ELSE GREATEST(%(now)s, g.issued_at) END,
+        state = CASE WHEN NOT is_over THEN 'forfeited' WHEN open.state = 'active' THEN 'expired' ELSE 'cancelled' END
+    FROM open WHERE g.month = open.month AND g.id = open.id
+), entries AS (
+    INSERT INTO bonuses_ledgerentry (month, grant_id, subscriber_id, kind, units, at, key, reason)
+    SELECT month, id, subscriber_id,
+           CASE WHEN is_over THEN 'expire' ELSE 'forfeit' END, remaining,
+           CASE WHEN is_over THEN over_at ELSE %(now)s END,
+           CASE WHEN is_over THEN 'expire' ELSE 'forfeit' END,
+           CASE WHEN NOT is_over THEN %(reason)s WHEN state = 'active' THEN 'lapsed' ELSE 'not_activated' END
+    FROM open WHERE remaining > 0
+)
+SELECT COALESCE(sum(remaining) FILTER (WHERE NOT is_over), 0) FROM open
+"""
+
+
+def forfeit(*, subscribers: list[int], reason: str, now: datetime) -> int:
+    """Take every unit these subscribers still have, waiting or active; return the units (B7, J5, J7)."""
+    return _count(_FORFEIT, subscribers=subscribers, reason=reason, now=now)
+
+
+# One statement, so that of 64 simultaneous dials one wins and the others find nothing waiting (B2, B3).
+_ACTIVATE = """
+UPDATE bonuses_grant g
+SET state = 'active', activated_at = %(now)s, expires_at = %(now)s + t.valid_hours * interval '1 hour'
+FROM bonuses_bonusterms t
+WHERE t.id = g.terms_id AND g.subscriber_id = %(subscriber)s AND g.month = %(month)s AND g.kind = 'monthly'
+  AND g.state = 'waiting' AND g.issued_at <= %(now)s AND g.activate_by > %(now)s
+RETURNING g.id
+"""
+
+
+def activate(*, subscriber_id: int, month: date, now: datetime) -> int | None:
+    """Activate the month's waiting bonus; return its id, None when none waits (B2, B3, B5)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTIVATE, {"subscriber": subscriber_id, "month": month, "now": now})
+        row = cursor.fetchone()
+        return row[0] if row else None
+
+
+def lock_request(client_id: int, request_id: str) -> None:
+    """Let the twins of one charging request wait for each other until the transaction's end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [request_id, client_id])
+
+
+def _count(sql: str, **parameters: object) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.fetchone()[0])

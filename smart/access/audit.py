@@ -1,0 +1,21 @@
+"""The audit trail: who did or looked at what, when and why."""
+
+from datetime import datetime
+from typing import Any
+
+from smart.access.models import AuditEvent
+
+
+def record(
+    *,
+    by: str,
+    action: str,
+    now: datetime,
+    subject: str = "",
+    reason: str = "",
+    details: dict[str, Any] | None = None,
+) -> AuditEvent:
+    """Append an event; `subject` is "subscriber:42", `by` is "care:aigul", never a number in either."""
+    return AuditEvent.objects.create(
+        at=now, by=by, action=action, subject=subject, reason=reason, details=details or {}
+    )

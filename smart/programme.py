@@ -1,0 +1,69 @@
+"""Use cases that span apps, one transaction each."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from bonuses import operations as bonuses
+from enrollment import operations as enrollment
+from enrollment import sql as enrollment_sql
+from enrollment.models import Membership, Subscriber
+from enrollment.operations import Shown
+from smart.access import audit
+
+
+@transaction.atomic
+def enroll(
+    *, subscriber: Subscriber, shown: Shown, session: str, key: str, by: str, now: datetime
+) -> Membership:
+    """Join: consent, membership and the current month's bonus, together (J1-J4, J6, B1).
+
+    Raises NotActiv, LineSuspended or AlreadyMember.
+    """
+    locked = enrollment.lock_subscriber(subscriber.pk)
+    membership = enrollment.join(subscriber=locked, shown=shown, session=session, key=key, by=by, now=now)
+    bonuses.issue(subscriber=locked, now=now)
+    return membership
+
+
+@transaction.atomic
+def opt_out(
+    *, subscriber: Subscriber, by: str, now: datetime, session: str = "", key: str = "", reason: str = ""
+) -> int:
+    """Leave: every consent withdrawn, every unused unit forfeited, at once (J5, B7); return the units lost.
+
+    `reason` is why a care agent did it on the subscriber's behalf. Raises NotMember.
+    """
+    locked = enrollment.lock_subscriber(subscriber.pk)
+    enrollment.leave(subscriber=locked, session=session, key=key, by=by, now=now)
+    lost = bonuses.forfeit(subscribers=[locked.pk], reason="opt_out", now=now)
+    audit.record(
+        by=by,
+        action="opt_out",
+        subject=f"subscriber:{locked.pk}",
+        reason=reason,
+        details={"units_forfeited": lost},
+        now=now,
+    )
+    return lost
+
+
+def end_lost_memberships(*, now: datetime, by: str) -> int:
+    """End the memberships of lines that are no longer the member's activ line (J7); return how many.
+
+    Set-based, a range of subscriber ids a transaction; run again after a crash it ends what is left.
+    """
+    ended = 0
+    for number in range(enrollment.last_range() + 1):
+        ended += _end_lost_in_range(number=number, by=by, now=now)
+    return ended
+
+
+@transaction.atomic
+def _end_lost_in_range(*, number: int, by: str, now: datetime) -> int:
+    enrollment.lock_range(number)
+    first = number * enrollment.RANGE
+    whose = enrollment_sql.end_lost_memberships(first=first, after=first + enrollment.RANGE, by=by, now=now)
+    if whose:
+        bonuses.forfeit(subscribers=whose, reason="line_lost", now=now)
+    return len(whose)

@@ -1,0 +1,47 @@
+"""What beat rings for: each task reads the clock and makes one call."""
+
+from celery import shared_task
+
+from bonuses import operations as bonuses
+from smart import programme
+from smart.access import auth
+from smart.lib import clock, partitions
+from smart.lib.astana import month_of
+from smart.ussd import sessions
+
+
+@shared_task(queue="smart")
+def make_partitions() -> int:
+    """Make next months' partitions (ADR 0004)."""
+    now = clock.now()
+    return bonuses.make_partitions(now=now) + partitions.ensure_ahead("ussd_dial", month_of(now))
+
+
+@shared_task(queue="smart")
+def issue_month() -> int | None:
+    """Issue the month's bonus (B1)."""
+    return bonuses.issue_month(now=clock.now())
+
+
+@shared_task(queue="smart")
+def expire_grants() -> int | None:
+    """Close what lapsed or was not activated in time (B5, B6)."""
+    return bonuses.expire(now=clock.now())
+
+
+@shared_task(queue="smart")
+def end_lost_memberships() -> int:
+    """End memberships of lines that changed hands (J7)."""
+    return programme.end_lost_memberships(now=clock.now(), by="job:end_lost_memberships")
+
+
+@shared_task(queue="smart")
+def file_dials() -> int:
+    """File finished USSD sessions for the care desk."""
+    return sessions.file_finished(now=clock.now())
+
+
+@shared_task(queue="smart")
+def forget_nonces() -> int:
+    """Forget the nonces of requests too old to be replayed."""
+    return auth.forget_nonces()
