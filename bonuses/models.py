@@ -91,9 +91,7 @@ class Grant(models.Model):
     )
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
     source = models.CharField(_("source"), max_length=40, blank=True)  # what a reward is for; "" for the monthly one
-    terms = models.ForeignKey(
-        BonusTerms, models.PROTECT, db_constraint=False, db_index=False, verbose_name=_("terms")
-    )
+    terms = models.ForeignKey(BonusTerms, models.PROTECT, db_constraint=False, db_index=False, verbose_name=_("terms"))
     units = models.PositiveIntegerField(_("units"))
     remaining = models.PositiveIntegerField(_("remaining"))
     state = models.CharField(_("state"), max_length=9, choices=State)
@@ -111,7 +109,8 @@ class Grant(models.Model):
             models.UniqueConstraint(fields=["subscriber", "month", "kind", "source"], name="grant_once_a_month"),
             models.CheckConstraint(condition=Q(kind__in=["monthly", "survey"]), name="grant_kind_known"),
             models.CheckConstraint(
-                condition=Q(units__gt=0, remaining__gte=0, remaining__lte=F("units")), name="grant_remaining_in_range"
+                condition=Q(units__gt=0, remaining__gte=0, remaining__lte=F("units")),
+                name="grant_remaining_in_range",
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -121,7 +120,12 @@ class Grant(models.Model):
                     closed_at__isnull=True,
                     remaining=F("units"),
                 )
-                | Q(state="active", activated_at__isnull=False, expires_at__isnull=False, closed_at__isnull=True)
+                | Q(
+                    state="active",
+                    activated_at__isnull=False,
+                    expires_at__isnull=False,
+                    closed_at__isnull=True,
+                )
                 | Q(state="expired", activated_at__isnull=False, closed_at__gte=F("expires_at"), remaining=0)
                 | Q(state="cancelled", activated_at__isnull=True, closed_at__isnull=False, remaining=0)
                 | Q(state="forfeited", closed_at__isnull=False, remaining=0),
@@ -129,7 +133,11 @@ class Grant(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(activated_at__isnull=True, expires_at__isnull=True)
-                | Q(activated_at__gte=F("issued_at"), activated_at__lt=F("activate_by"), expires_at__gt=F("activated_at")),
+                | Q(
+                    activated_at__gte=F("issued_at"),
+                    activated_at__lt=F("activate_by"),
+                    expires_at__gt=F("activated_at"),
+                ),
                 name="grant_activated_in_time",
             ),
         ]
@@ -182,7 +190,8 @@ class LedgerEntry(models.Model):
             models.UniqueConstraint(fields=["grant", "key", "month"], name="ledger_entry_once"),
             models.CheckConstraint(condition=Q(units__gt=0), name="ledger_units_positive"),
             models.CheckConstraint(
-                condition=Q(kind__in=["issue", "debit", "refund", "expire", "forfeit"]), name="ledger_kind_known"
+                condition=Q(kind__in=["issue", "debit", "refund", "expire", "forfeit"]),
+                name="ledger_kind_known",
             ),
         ]
 
@@ -197,13 +206,16 @@ class Debit(models.Model):
     """
 
     month = models.DateField(_("month"))
-    client = models.ForeignKey(
-        ApiClient, models.PROTECT, db_constraint=False, db_index=False, verbose_name=_("client")
-    )
+    client = models.ForeignKey(ApiClient, models.PROTECT, db_constraint=False, db_index=False, verbose_name=_("client"))
     request_id = models.CharField(_("request id"), max_length=64)
     body_digest = models.BinaryField(_("digest of the request"), max_length=32)
     subscriber = models.ForeignKey(
-        Subscriber, models.PROTECT, null=True, db_constraint=False, db_index=False, verbose_name=_("subscriber")
+        Subscriber,
+        models.PROTECT,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("subscriber"),
     )
     service = models.CharField(_("service"), max_length=16)
     destination = models.CharField(_("destination class"), max_length=16)

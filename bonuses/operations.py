@@ -201,9 +201,7 @@ def balance(*, subscriber: Subscriber, now: datetime) -> Balance:
     live = [g for g in grants if g.expires_at is not None and g.expires_at > now and g.remaining]
     lapses = sorted(((g.remaining, g.expires_at) for g in live if g.expires_at), key=lambda pair: pair[1])
     waiting = [
-        g
-        for g in grants
-        if g.state == Grant.State.WAITING and g.activate_by > now and g.month == astana.month_of(now)
+        g for g in grants if g.state == Grant.State.WAITING and g.activate_by > now and g.month == astana.month_of(now)
     ]
     return Balance(sum(units for units, _at in lapses), lapses, waiting[0] if waiting else None)
 

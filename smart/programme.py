@@ -10,12 +10,12 @@ from enrollment import sql as enrollment_sql
 from enrollment.models import Membership, Subscriber
 from enrollment.operations import Shown
 from smart.access import audit
+from smart.jobs import operations as jobs
+from smart.lib import astana
 
 
 @transaction.atomic
-def enroll(
-    *, subscriber: Subscriber, shown: Shown, session: str, key: str, by: str, now: datetime
-) -> Membership:
+def enroll(*, subscriber: Subscriber, shown: Shown, session: str, key: str, by: str, now: datetime) -> Membership:
     """Join: consent, membership and the current month's bonus, together (J1-J4, J6, B1).
 
     Raises NotActiv, LineSuspended or AlreadyMember.
@@ -57,6 +57,17 @@ def end_lost_memberships(*, now: datetime, by: str) -> int:
     for number in range(enrollment.last_range() + 1):
         ended += _end_lost_in_range(number=number, by=by, now=now)
     return ended
+
+
+def end_lost_memberships_daily(*, now: datetime, by: str) -> int | None:
+    """The same once a day by slot, should an import have died between its lines and its memberships."""
+
+    def chunk(watermark: int) -> jobs.Step:
+        ended = _end_lost_in_range(number=watermark, by=by, now=now)
+        return jobs.Step(affected=ended, watermark=watermark + 1, is_last=watermark >= last)
+
+    last = enrollment.last_range()
+    return jobs.run_slot(name="end_lost_memberships", slot=astana.day_of(now).isoformat(), now=now, chunk=chunk)
 
 
 @transaction.atomic

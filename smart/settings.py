@@ -104,13 +104,22 @@ DB_POOL = env.int("DB_POOL_SIZE", default=0)
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     "application_name": env.str("APPLICATION_NAME", default="smart"),
-    "options": "-c timezone=UTC -c statement_timeout={0} -c lock_timeout={0} -c idle_in_transaction_session_timeout=60000".format(
-        env.int("DB_STATEMENT_TIMEOUT_MS", default=0)
+    "options": " ".join(
+        f"-c {name}={value}"
+        for name, value in {
+            "timezone": "UTC",
+            "statement_timeout": env.int("DB_STATEMENT_TIMEOUT_MS", default=0),
+            "idle_in_transaction_session_timeout": 60_000,
+        }.items()
     ),
     "server_side_binding": env.bool("DB_SERVER_SIDE_BINDING", default=False),
 }
 if DB_POOL:
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": min(2, DB_POOL), "max_size": DB_POOL, "timeout": 2.0}
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": min(2, DB_POOL),
+        "max_size": DB_POOL,
+        "timeout": 2.0,
+    }
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -148,9 +157,13 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 # Phone numbers: AES-256-GCM under the key named by its id, found by an HMAC under another key (ADR 0005).
-MSISDN_KEYS = dict(pair.split(":", 1) for pair in secret("MSISDN_KEYS").split(",")) if not LOCAL else dict(
-    pair.split(":", 1)
-    for pair in env.str("MSISDN_KEYS", default="1:" + "00112233445566778899aabbccddeeff" * 2).split(",")
+MSISDN_KEYS = (
+    dict(pair.split(":", 1) for pair in secret("MSISDN_KEYS").split(","))
+    if not LOCAL
+    else dict(
+        pair.split(":", 1)
+        for pair in env.str("MSISDN_KEYS", default="1:" + "00112233445566778899aabbccddeeff" * 2).split(",")
+    )
 )
 MSISDN_INDEX_KEY = secret("MSISDN_INDEX_KEY")
 # Secrets of API clients are derived from this key and never stored (ADR 0008).

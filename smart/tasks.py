@@ -30,9 +30,9 @@ def expire_grants() -> int | None:
 
 
 @shared_task(queue="smart")
-def end_lost_memberships() -> int:
+def end_lost_memberships() -> int | None:
     """End memberships of lines that changed hands (J7)."""
-    return programme.end_lost_memberships(now=clock.now(), by="job:end_lost_memberships")
+    return programme.end_lost_memberships_daily(now=clock.now(), by="job:end_lost_memberships")
 
 
 @shared_task(queue="smart")

@@ -89,7 +89,9 @@ class Migration(migrations.Migration):
         migrations.RunSQL(append_only.protect("bonuses_ledgerentry"), append_only.unprotect("bonuses_ledgerentry")),
         migrations.RunSQL(append_only.protect("bonuses_debit"), append_only.unprotect("bonuses_debit")),
         migrations.RunSQL(
-            "".join(partitions.refuse_truncate_sql(f"{t}_default") + ";" for t in ("bonuses_ledgerentry", "bonuses_debit")),
+            "".join(
+                partitions.refuse_truncate_sql(f"{t}_default") + ";" for t in ("bonuses_ledgerentry", "bonuses_debit")
+            ),
             "",
         ),
     ]

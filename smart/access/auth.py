@@ -62,11 +62,7 @@ def _credential(key_id: str) -> _Credential | None:
     now = time.monotonic()
     if cached and now - cached[0] < CACHE_SECONDS:
         return cached[1]
-    key = (
-        ApiKey.objects.select_related("client")
-        .filter(key_id=key_id, revoked_at=None, client__is_active=True)
-        .first()
-    )
+    key = ApiKey.objects.select_related("client").filter(key_id=key_id, revoked_at=None, client__is_active=True).first()
     found = None
     if key is not None:
         networks = tuple(ipaddress.ip_network(text, strict=False) for text in key.client.networks)
@@ -155,7 +151,8 @@ def remember_nonce(caller: Caller) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO access_nonce (key_id, nonce, seen_at) VALUES (%s, %s, clock_timestamp()) ON CONFLICT DO NOTHING",
+            "INSERT INTO access_nonce (key_id, nonce, seen_at) VALUES (%s, %s, clock_timestamp())"
+            " ON CONFLICT DO NOTHING",
             [caller.key_id, caller.nonce],
         )
         if cursor.rowcount != 1:

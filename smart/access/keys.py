@@ -58,6 +58,10 @@ def revoke(*, key: ApiKey, by: str, now: datetime) -> ApiKey:
         key.revoked_at = now
         key.save(update_fields=["revoked_at"])
         audit.record(
-            by=by, action="revoke_key", subject=f"client:{key.client.name}", details={"key_id": key.key_id}, now=now
+            by=by,
+            action="revoke_key",
+            subject=f"client:{key.client.name}",
+            details={"key_id": key.key_id},
+            now=now,
         )
     return key

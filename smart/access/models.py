@@ -60,7 +60,9 @@ class ApiKey(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(slot__in=[1, 2]), name="apikey_two_slots"),
             models.UniqueConstraint(
-                fields=["client", "slot"], condition=Q(revoked_at__isnull=True), name="apikey_one_live_per_slot"
+                fields=["client", "slot"],
+                condition=Q(revoked_at__isnull=True),
+                name="apikey_one_live_per_slot",
             ),
         ]
 
@@ -79,6 +81,9 @@ class Nonce(models.Model):
     key_id = models.CharField(max_length=32)
     nonce = models.CharField(max_length=64)
     seen_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.nonce
 
 
 class AuditEvent(models.Model):

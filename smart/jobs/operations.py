@@ -24,9 +24,7 @@ def run_slot(*, name: str, slot: str, now: datetime, chunk: Callable[[int], Step
     Returns the rows affected by this call; None when the slot is done already or another worker holds it.
     A killed worker loses its current chunk only; whoever comes next goes on from the last commit.
     """
-    JobRun.objects.bulk_create(
-        [JobRun(name=name, slot=slot, started_at=now, touched_at=now)], ignore_conflicts=True
-    )
+    JobRun.objects.bulk_create([JobRun(name=name, slot=slot, started_at=now, touched_at=now)], ignore_conflicts=True)
     total = None
     while True:
         with transaction.atomic():

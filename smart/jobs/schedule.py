@@ -12,7 +12,9 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTa
 def sync() -> int:
     """Make beat's tables say what the code says; entries the code does not know are disabled. Returns changes."""
     changed = sum(_sync_one(name, entry) for name, entry in settings.SCHEDULE.items())
-    strangers = PeriodicTask.objects.filter(enabled=True).exclude(name__in=[*settings.SCHEDULE, "celery.backend_cleanup"])
+    strangers = PeriodicTask.objects.filter(enabled=True).exclude(
+        name__in=[*settings.SCHEDULE, "celery.backend_cleanup"]
+    )
     changed += strangers.update(enabled=False)
     if changed:
         PeriodicTasks.update_changed()
@@ -24,7 +26,12 @@ def _sync_one(name: str, entry: dict[str, Any]) -> int:
     interval, _made = IntervalSchedule.objects.get_or_create(
         every=int(every.total_seconds()), period=IntervalSchedule.SECONDS
     )
-    wanted = {"task": entry["task"], "interval_id": interval.pk, "enabled": True, "queue": entry.get("queue", "smart")}
+    wanted = {
+        "task": entry["task"],
+        "interval_id": interval.pk,
+        "enabled": True,
+        "queue": entry.get("queue", "smart"),
+    }
     task = PeriodicTask.objects.filter(name=name).first()
     if task is not None and all(getattr(task, field) == value for field, value in wanted.items()):
         return 0

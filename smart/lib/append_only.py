@@ -3,7 +3,8 @@
 FUNCTION = """
 CREATE OR REPLACE FUNCTION smart_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION '% of % is refused: its rows are history', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION '% of % is refused: its rows are history', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
 END $$;
 """
 
@@ -20,6 +21,5 @@ CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
 
 def unprotect(table: str) -> str:
     """Return the statements that undo protect()."""
-    return (
-        f"DROP TRIGGER IF EXISTS {table}_append_only ON {table}; DROP TRIGGER IF EXISTS {table}_no_truncate ON {table};"
-    )
+    names = (f"{table}_append_only", f"{table}_no_truncate")
+    return "".join(f"DROP TRIGGER IF EXISTS {name} ON {table};" for name in names)

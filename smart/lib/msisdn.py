@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 
 import phonenumbers
+from django.utils.translation import gettext_lazy as _
 
 from smart.lib.errors import Refusal
-from django.utils.translation import gettext_lazy as _
 
 # Kazakhstan's mobile numbers: country code 7, network code 70x or 77x, seven digits.
 _CANONICAL = re.compile(r"7(?:70|77|7[0-9])\d{8}")

@@ -11,8 +11,8 @@ class UssdSession(models.Model):
     """A USSD session as it goes: where in the menu, and every step with the reply it got.
 
     A step is [token, input, action, text, at]: the token is what a retransmission repeats. Mere steps are
-    committed asynchronously, steps with an effect together with it, synchronously (ADR 0007). When the session is over its row is
-    filed as a Dial.
+    committed asynchronously, steps with an effect together with it, synchronously (ADR 0007). When the session
+    is over its row is filed as a Dial.
     """
 
     client = models.ForeignKey(ApiClient, models.CASCADE, db_constraint=False, db_index=False)

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(append_only.protect("ussd_dial"), append_only.unprotect("ussd_dial")),
         migrations.RunSQL(partitions.refuse_truncate_sql("ussd_dial_default"), ""),
         migrations.RunSQL(
-            "ALTER TABLE ussd_ussdsession SET (fillfactor = 50)", "ALTER TABLE ussd_ussdsession RESET (fillfactor)"
+            "ALTER TABLE ussd_ussdsession SET (fillfactor = 50)",
+            "ALTER TABLE ussd_ussdsession RESET (fillfactor)",
         ),
     ]

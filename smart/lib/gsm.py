@@ -1,0 +1,66 @@
+"""How much of a screen or message a text takes: GSM 03.38 septets with the extension table, else UCS-2."""
+
+_BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION = "\f^{}\\[~]|€"
+_SEPTETS = {**dict.fromkeys(_BASIC, 1), **dict.fromkeys(_EXTENSION, 2)}
+
+USSD_SEPTETS = 182  # 160 octets
+USSD_UCS2 = 80
+
+
+def septets(text: str) -> int | None:
+    """Septets the text takes in GSM 03.38; None when a character is not in its tables."""
+    total = 0
+    for character in text:
+        size = _SEPTETS.get(character)
+        if size is None:
+            return None
+        total += size
+    return total
+
+
+def ucs2_units(text: str) -> int:
+    """UCS-2 units the text takes; a character beyond the BMP takes two."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def encoding(text: str) -> str:
+    """The encoding a network will use: "gsm7" or "ucs2"."""
+    return "ucs2" if septets(text) is None else "gsm7"
+
+
+def fits_ussd(text: str) -> bool:
+    """True when the text fits one USSD screen."""
+    size = septets(text)
+    return ucs2_units(text) <= USSD_UCS2 if size is None else size <= USSD_SEPTETS
+
+
+def pages(text: str, more: str) -> list[str]:
+    """Cut a text into USSD screens; all but the last end with `more` ("0 Next") on a line of its own.
+
+    Breaks at line ends, then at spaces, and within a word only when a single one exceeds a screen.
+    """
+    if fits_ussd(text):
+        return [text]
+    cut: list[str] = []
+    rest = text
+    while not fits_ussd(rest):
+        head = _head(rest, f"\n{more}")
+        cut.append(f"{head.rstrip()}\n{more}")
+        rest = rest[len(head) :].lstrip()
+    return [*cut, rest] if rest else cut
+
+
+def _head(text: str, suffix: str) -> str:
+    """The longest beginning of the text that fits a screen with the suffix, broken where a reader would."""
+    end = next(n for n in range(min(len(text), USSD_SEPTETS), 0, -1) if fits_ussd(text[:n].rstrip() + suffix))
+    if end >= len(text):
+        end = len(text) - 1
+    for separator in ("\n", " "):
+        at = text.rfind(separator, 1, end + 1)
+        if at > end // 3:
+            return text[: at + 1]
+    return text[:end]

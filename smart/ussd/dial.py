@@ -1,0 +1,72 @@
+"""What every dialect becomes: a Dial in, a Reply out."""
+
+import re
+from dataclasses import dataclass
+
+from smart.access.auth import Caller
+from smart.lib import gsm
+from smart.lib.msisdn import Msisdn
+
+_CODE = re.compile(r"\*?(\d{1,6})((?:\*[^*#]*)*)#?")
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A dialed code, taken apart: `*555*00#` is root "555", segments ("00",)."""
+
+    root: str
+    segments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "*" + "*".join((self.root, *self.segments)) + "#"
+
+
+def parse_code(text: str, more: str = "") -> Code | None:
+    """Read a code as gateways spell it: `*555*1#`, `555`, or root and cumulative text apart. None if it is none."""
+    match = _CODE.fullmatch(text.strip())
+    if match is None:
+        return None
+    return Code(match[1], (*split(match[2]), *split(more)))
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Split the `*`-joined segments of a text, whatever stars and hashes a gateway left at its ends."""
+    inner = text.strip().removesuffix("#").removeprefix("*")
+    return tuple(segment.strip() for segment in inner.split("*")) if inner else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """One request of a gateway: a code dialed, or a key pressed in a session under way.
+
+    `token` is what a retransmission repeats. Exactly one of `code`, `key` and `cumulative` says what was typed:
+    `cumulative` (with `code` the root) leaves it to the session's state which of the two it is.
+    """
+
+    caller: Caller
+    session_id: str
+    msisdn: Msisdn | None  # None: not a mobile number of Kazakhstan
+    token: str
+    code: Code | None = None
+    key: str | None = None
+    cumulative: str | None = None
+    sequence: int | None = None
+    visited_plmn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the subscriber sees, and whether the session goes on."""
+
+    text: str
+    is_over: bool
+
+    @property
+    def action(self) -> str:
+        """ "continue" or "end"."""
+        return "end" if self.is_over else "continue"
+
+    @property
+    def encoding(self) -> str:
+        """ "gsm7" or "ucs2"."""
+        return gsm.encoding(self.text)

@@ -1,0 +1,1 @@
+"""One file a gateway protocol: its request becomes a Dial, a Reply becomes its answer."""

@@ -1,0 +1,41 @@
+"""Africa's Talking: form fields with cumulative text, answered by CON or END in plain text.
+
+A direct dial comes as text in the session's first request (`*555*1#`: serviceCode `*555#`, text `1`), as the
+whole code in serviceCode, or with stars at the text's ends; after a bare `*555#` a key may come as `*1`.
+"""
+
+from collections.abc import Mapping
+
+from smart.access.auth import Caller
+from smart.ussd.dial import Dial, Reply, parse_code
+from smart.ussd.dialects.native import BadRequest, is_storable, read_msisdn
+
+_LIMITS = {"sessionId": 128, "phoneNumber": 40, "networkCode": 16, "serviceCode": 182, "text": 1000}
+
+
+def parse(form: Mapping[str, str], caller: Caller) -> Dial:
+    """Read sessionId, phoneNumber, networkCode, serviceCode, text. Raises BadRequest."""
+    fields = {name: form.get(name, "") for name in _LIMITS}
+    for name, value in fields.items():
+        if len(value) > _LIMITS[name] or not is_storable(value):
+            raise BadRequest(**{name: f"At most {_LIMITS[name]} characters."})
+    if not fields["sessionId"]:
+        raise BadRequest(sessionId="A session id is required.")
+    code = parse_code(fields["serviceCode"])
+    if code is None:
+        raise BadRequest(serviceCode="A code such as *555# is required.")
+    text = fields["text"].strip().removesuffix("#").removeprefix("*")
+    return Dial(
+        caller=caller,
+        session_id=fields["sessionId"],
+        msisdn=read_msisdn(fields["phoneNumber"]),
+        token=text,
+        code=code,
+        cumulative=text,
+        visited_plmn=fields["networkCode"][:6],
+    )
+
+
+def render(reply: Reply) -> bytes:
+    """Write `CON …` or `END …`."""
+    return f"{'END' if reply.is_over else 'CON'} {reply.text}".encode()

@@ -1,0 +1,61 @@
+"""Comviva: XML pull requests; newRequest=1 opens a session, flowState FD asks and FE ends."""
+
+from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from smart.access.auth import Caller
+from smart.ussd.dial import Dial, Reply, parse_code
+from smart.ussd.dialects.native import BadRequest, is_storable, read_msisdn
+
+_LIMITS = {"sessionId": 128, "transactionId": 128, "msisdn": 40, "newRequest": 1, "subscriberInput": 182}
+
+
+def parse(body: bytes, caller: Caller) -> tuple[Dial, str]:
+    """Read a `<request type="pull">`; return the Dial and the number as spelled, to be echoed. Raises BadRequest."""
+    fields = _fields(body)
+    typed = fields["subscriberInput"]
+    token = f"{fields['transactionId']}:{typed}"
+    number = read_msisdn(fields["msisdn"])
+    is_new = fields["newRequest"] == "1"
+    code = parse_code(typed) if is_new else None
+    if is_new and code is None:
+        raise BadRequest(subscriberInput="A code such as *555# is required.")
+    dial = Dial(
+        caller=caller,
+        session_id=fields["sessionId"],
+        msisdn=number,
+        token=token,
+        code=code,
+        key=None if is_new else typed,
+        visited_plmn=fields["visitedPlmn"][:6],
+    )
+    return dial, fields["msisdn"]
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    try:
+        root = fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        raise BadRequest(body="XML without a DTD is required.") from None
+    if root.tag != "request":
+        raise BadRequest(body="A request element is required.")
+    fields = {name: (root.findtext(name) or "").strip() for name in (*_LIMITS, "visitedPlmn")}
+    for name, limit in _LIMITS.items():
+        if len(fields[name]) > limit or not is_storable(fields[name]):
+            raise BadRequest(**{name: f"At most {limit} characters."})
+    if not fields["sessionId"]:
+        raise BadRequest(sessionId="A session id is required.")
+    return fields
+
+
+def render(reply: Reply, session_id: str, msisdn: str) -> bytes:
+    """Write the `<response>`: FC goes on, FB ends."""
+    root = Element("response")
+    SubElement(root, "msisdn").text = msisdn
+    SubElement(root, "sessionId").text = session_id
+    SubElement(root, "applicationResponse").text = reply.text
+    freeflow = SubElement(root, "freeflow")
+    SubElement(freeflow, "freeflowState").text = "FB" if reply.is_over else "FC"
+    return tostring(root, encoding="utf-8", xml_declaration=True)

@@ -1,0 +1,95 @@
+"""The menu: codes, digits, order and screens in one table."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from smart.ussd.dial import Code
+from smart.ussd.screens import bonus, membership
+from smart.ussd.visit import Answer, Screen, Visit, WrongKey
+
+
+def _everybody(visit: Visit) -> bool:
+    return True
+
+
+def _members(visit: Visit) -> bool:
+    return visit.membership is not None
+
+
+def _others(visit: Visit) -> bool:
+    return visit.membership is None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A line of the menu: its digits, label, whom it is listed for, what it does there and when dialed directly."""
+
+    digits: str
+    label: str | Promise
+    listed: Callable[[Visit], bool]
+    chosen: Callable[[Visit], Answer]
+    dialed: Callable[[Visit], Answer]
+
+
+# *555# — in the order shown. `*555*<digits>#` reaches each directly.
+MENU = (
+    Item("1", gettext_lazy("Join"), _others, membership.consent, membership.consent),
+    Item("00", gettext_lazy("Activate bonus"), _members, bonus.activate, bonus.activate),
+    Item("3", gettext_lazy("Balance"), _everybody, bonus.tell_balance, bonus.tell_balance),
+    Item("4", gettext_lazy("Language"), _everybody, membership.languages, membership.languages),
+    Item("5", gettext_lazy("Help"), _everybody, membership.care, membership.care),
+    Item("2", gettext_lazy("Leave"), _members, membership.ask_to_leave, membership.leave_at_once),
+)
+_BY_DIGITS = {item.digits: item for item in MENU}
+
+# Screens that wait for a key.
+KEYS: dict[str, Callable[[Visit, str], Answer]] = {
+    "menu": lambda visit, key: choose(visit, key),
+    "consent": membership.answer_consent,
+    "leave": membership.answer_leave,
+    "language": membership.answer_language,
+}
+# How to show such a screen again after a wrong key.
+AGAIN: dict[str, Callable[[Visit], Answer]] = {
+    "menu": lambda visit: show(visit),
+    "consent": membership.consent,
+    "leave": membership.ask_to_leave,
+    "language": membership.languages,
+}
+
+
+def show(visit: Visit) -> Answer:
+    """`*555#`."""
+    lines = (f"{item.digits} {item.label}" for item in MENU if item.listed(visit))
+    return Screen("\n".join(("SMART", *lines)), waits="menu")
+
+
+def choose(visit: Visit, key: str) -> Answer:
+    """A key of the menu, listed for this visitor or not: the screen behind it says why not."""
+    item = _BY_DIGITS.get(key)
+    if item is None:
+        raise WrongKey
+    return item.chosen(visit)
+
+
+def unknown(visit: Visit) -> Answer:
+    """A code that is none of ours."""
+    return Screen(_("There is no such code. Menu: *555#"))
+
+
+def dialed(visit: Visit, code: Code) -> tuple[Answer, Iterator[str]]:
+    """Resolve a dialed code: its first answer, and the digits still to be pressed on it."""
+    rest = iter(code.segments)
+    if code.root == "111" and code.segments == ("3",):
+        return bonus.tell_balance(visit), iter(())
+    if code.root != "555":
+        return unknown(visit), iter(())
+    first = next(rest, None)
+    if first is None:
+        return show(visit), rest
+    item = _BY_DIGITS.get(first)
+    return (item.dialed(visit), rest) if item else (unknown(visit), iter(()))

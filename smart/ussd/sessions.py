@@ -1,0 +1,196 @@
+"""USSD sessions in the database: one read and one write a key press, filed as dials when over."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from smart.access.auth import Caller, NotAuthenticated
+from smart.lib import astana, partitions
+from smart.ussd.dial import Reply
+
+_COLUMNS = (
+    "id, msisdn_index, subscriber_id, language, touched_at, visited_plmn,"
+    " screen, context, sequence, taken, turn, steps"
+)
+
+
+@dataclass(slots=True)
+class Session:
+    """A session as read; `turn` guards its next write."""
+
+    id: int
+    msisdn_index: bytes
+    subscriber_id: int | None
+    language: str
+    touched_at: datetime
+    visited_plmn: str
+    screen: str
+    context: dict[str, Any]
+    sequence: int
+    taken: str
+    turn: int
+    steps: list[list[str]]
+
+    def answered(self, token: str) -> Reply | None:
+        """The reply this token got before, if it did: [token, input, action, text, at]."""
+        for step in reversed(self.steps):
+            if step[0] == token:
+                return Reply(step[3], step[2] == "end")
+        return None
+
+    def is_expired(self, now: datetime) -> bool:
+        """True when the network has long given this session up."""
+        return now - self.touched_at > timedelta(seconds=settings.USSD_SESSION_SECONDS)
+
+
+class Raced(Exception):
+    """Another request moved the session on in between: read it again; its own nonce may be remembered by now."""
+
+    def __init__(self, *, nonce_is_kept: bool = False) -> None:
+        super().__init__()
+        self.nonce_is_kept = nonce_is_kept
+
+
+def load(client_id: int, session_id: str, *, lock: bool = False) -> Session | None:
+    """Read a session; with `lock` for the transaction under way."""
+    sql = f"SELECT {_COLUMNS} FROM ussd_ussdsession WHERE client_id = %s AND session_id = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} FOR UPDATE" if lock else sql, [client_id, session_id])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    session = Session(*row)
+    session.msisdn_index = bytes(session.msisdn_index)
+    session.context, session.steps = _decoded(session.context), _decoded(session.steps)
+    return session
+
+
+def _decoded(value: Any) -> Any:
+    """Django makes psycopg return JSON as text, for its own field to decode."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+# A step without an effect need not wait for the disk: a crash of the database loses the last half second of
+# such steps, and the subscriber presses again. set_config is local to this statement's own transaction.
+_STEP = """
+WITH quick AS (SELECT set_config('synchronous_commit', %(commit)s, true)),
+seen AS (
+    INSERT INTO access_nonce (key_id, nonce, seen_at) SELECT %(key_id)s, %(nonce)s, clock_timestamp() FROM quick
+    WHERE %(nonce)s <> '' ON CONFLICT DO NOTHING RETURNING 1
+), moved AS (
+    UPDATE ussd_ussdsession
+    SET touched_at = %(now)s, language = %(language)s, screen = %(screen)s, context = %(context)s,
+        sequence = %(sequence)s, taken = %(taken)s, turn = turn + 1, steps = steps || %(step)s
+    WHERE id = %(id)s AND turn = %(turn)s AND (%(nonce)s = '' OR EXISTS (SELECT FROM seen))
+    RETURNING 1
+)
+SELECT %(nonce)s = '' OR EXISTS (SELECT FROM seen), EXISTS (SELECT FROM moved)
+"""
+
+
+def record(session: Session, *, step: list[str], caller: Caller | None, now: datetime, durable: bool) -> None:
+    """Write a step and what the session waits for; remember the request's nonce in the same statement.
+
+    `caller` is None when its nonce is remembered already. Raises NotAuthenticated for a replayed request,
+    Raced when a twin was quicker.
+    """
+    parameters = {
+        "commit": "on" if durable else "off",
+        "key_id": caller.key_id if caller else "",
+        "nonce": caller.nonce if caller else "",
+        "now": now,
+        "language": session.language,
+        "screen": session.screen,
+        "context": Jsonb(session.context),
+        "sequence": session.sequence,
+        "taken": session.taken,
+        "step": Jsonb([step]),
+        "id": session.id,
+        "turn": session.turn,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STEP, parameters)
+        is_new, is_moved = cursor.fetchone()
+    if not is_new:
+        raise NotAuthenticated
+    if not is_moved:
+        raise Raced(nonce_is_kept=caller is not None)
+
+
+_OPEN = f"""
+INSERT INTO ussd_ussdsession
+    (client_id, session_id, msisdn_index, subscriber_id, language, opened_at, touched_at, dialed, visited_plmn,
+     screen, page, context, sequence, taken, turn, steps)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, '', 0, '{{}}', %s, %s, 0, '[]')
+ON CONFLICT (client_id, session_id) DO NOTHING
+RETURNING {_COLUMNS}
+"""
+
+
+def open_session(
+    *,
+    caller: Caller,
+    session_id: str,
+    msisdn_index: bytes,
+    subscriber_id: int | None,
+    language: str,
+    dialed: str,
+    visited_plmn: str,
+    sequence: int,
+    taken: str,
+    now: datetime,
+) -> Session:
+    """Make the session's row in the transaction under way. Raises Raced when it is there already."""
+    values = [
+        caller.client_id,
+        session_id,
+        msisdn_index,
+        subscriber_id,
+        language,
+        now,
+        now,
+        dialed,
+        visited_plmn,
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, [*values, sequence, taken])
+        row = cursor.fetchone()
+    if row is None:
+        raise Raced
+    session = Session(*row)
+    session.msisdn_index = bytes(session.msisdn_index)
+    session.context, session.steps = _decoded(session.context), _decoded(session.steps)
+    return session
+
+
+_FILE = """
+WITH over AS (
+    DELETE FROM ussd_ussdsession
+    WHERE id IN (SELECT id FROM ussd_ussdsession WHERE touched_at < %(before)s ORDER BY id LIMIT 5000
+                 FOR UPDATE SKIP LOCKED)
+    RETURNING *
+)
+INSERT INTO ussd_dial (month, client_id, session_id, subscriber_id, dialed, language, opened_at, closed_at, steps)
+SELECT date_trunc('month', opened_at AT TIME ZONE 'Asia/Almaty')::date, client_id, session_id, subscriber_id,
+       dialed, language, opened_at, touched_at, steps
+FROM over
+"""
+# A session answers its retransmissions for this long before it is filed.
+KEPT = timedelta(minutes=10)
+
+
+def file_finished(*, now: datetime) -> int:
+    """Move sessions nobody touched for ten minutes to the dials; return how many."""
+    partitions.ensure_month("ussd_dial", astana.month_of(now))
+    filed = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_FILE, {"before": now - KEPT})
+            filed += cursor.rowcount
+            if cursor.rowcount < 5000:
+                return filed
