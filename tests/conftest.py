@@ -1,0 +1,100 @@
+"""What every test stands on: a database, a clock's instant, a subscriber.
+
+Without DATABASE_URL the session starts its own PostgreSQL (fsync off) in the temporary folder; with xdist the
+controller does, and its workers find the URL in their environment.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import environ
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import TransactionTestCase
+
+import bonuses.reference
+import enrollment.reference
+from enrollment.models import Subscriber
+from smart.lib import crypto
+from smart.local import embedded
+
+# Shipped with the schema and changed by no test: kept. Terms and consent texts are shipped too, but tests add some.
+KEPT = {
+    "auth_group",
+    "auth_group_permissions",
+    "auth_permission",
+    "django_content_type",
+    "django_migrations",
+    "enrollment_region",
+    "enrollment_town",
+}
+
+_server: embedded.Postgres | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global _server
+    if "DATABASE_URL" in os.environ or config.option.collectonly or config.option.help or config.option.version:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="smart-test-"))
+    folder.chmod(0o755)  # as root the server runs as another user
+    _server = embedded.Postgres(folder, log=folder / "postgres.log", durable=False)
+    _server.start()
+    _server.wait()
+    os.environ["DATABASE_URL"] = _server.url()
+    named = environ.Env.db_url_config(_server.url())
+    mine = settings.DATABASES["default"]  # read before any conftest is
+    mine.update({**named, "OPTIONS": {**mine["OPTIONS"], **named["OPTIONS"]}})
+
+
+def pytest_unconfigure() -> None:
+    if _server is not None:
+        _server.stop()
+        shutil.rmtree(_server.folder, ignore_errors=True)
+
+
+def _forget(_: TransactionTestCase) -> None:
+    """Undo what a committing test did. Append-only tables refuse that, except to a replica's session."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind IN ('r', 'p') AND NOT relispartition"
+        )
+        tables = [name for (name,) in cursor.fetchall() if name not in KEPT]
+        cursor.execute("SET session_replication_role = replica; SET lock_timeout = '10s'")
+        try:
+            cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
+        finally:
+            cursor.execute("SET session_replication_role = DEFAULT; RESET lock_timeout")
+    enrollment.reference.load()
+    bonuses.reference.load()
+
+
+TransactionTestCase._fixture_teardown = _forget
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Monday noon in Astana, inside the send window and far from a month's turn."""
+    return datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def make_subscriber(now: datetime) -> Callable[..., Subscriber]:
+    """A factory of active activ subscribers: 7 701 000 00 01, 02 …; fields (and `msisdn`) may be overridden."""
+    numbers = count(1)
+
+    def make(*, msisdn: str | None = None, **fields: object) -> Subscriber:
+        value = msisdn or f"7701000{next(numbers):04d}"
+        usual = {"brand": "activ", "line_status": "active", "language": "ru", "created_at": now, "changed_at": now}
+        return Subscriber.objects.create(
+            msisdn=crypto.encrypt_msisdn(value), msisdn_index=crypto.blind_index(value), **usual | fields
+        )
+
+    return make
