@@ -182,7 +182,7 @@ ASTANA_UTC_OFFSET_HOURS = env.int("ASTANA_UTC_OFFSET_HOURS", default=5)  # the z
 
 # Static files
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = None if LOCAL else BASE_DIR / "staticfiles"  # locally the finders serve
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = LOCAL
 STORAGES = {
