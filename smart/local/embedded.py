@@ -72,6 +72,8 @@ def explain(log: Path) -> str:
 class Postgres:
     """An embedded PostgreSQL server on one folder."""
 
+    name = "PostgreSQL"
+
     def __init__(
         self, folder: Path, *, log: Path, durable: bool = True, say: Callable[[str], None] = lambda _: None
     ) -> None:

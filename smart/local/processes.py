@@ -57,11 +57,17 @@ def spawn(
 
 def stop(process: subprocess.Popen[bytes], *, stop_signal: int = signal.SIGTERM, seconds: float = 10) -> None:
     """Ask a child to end, wait, then kill what is left of its session."""
-    if process.poll() is None:
-        process.send_signal(stop_signal)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-    kill_session(process)
+    stop_all([process], stop_signal=stop_signal, seconds=seconds)
+
+
+def stop_all(children: list[subprocess.Popen[bytes]], *, stop_signal: int = signal.SIGTERM, seconds: float) -> None:
+    """Ask children to end, wait for all of them together, then kill what is left of their sessions."""
+    alive = [child for child in children if child.poll() is None]
+    for child in alive:
+        child.send_signal(stop_signal)
+    wait_until(lambda: all(child.poll() is not None for child in alive), seconds=seconds)
+    for child in children:
+        kill_session(child)
 
 
 def kill_session(process: subprocess.Popen[bytes]) -> None:

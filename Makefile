@@ -1,0 +1,70 @@
+# Two commands do everything on a fresh Debian or Ubuntu with Python 3.11 or newer: `make run` and `make test`.
+# PORT, DATABASE_URL, CELERY_BROKER_URL and SMART_DATA_DIR are honoured (.env.example, smart/local/supervisor.py).
+
+PYTHON ?= python3
+ARGS ?=
+# Two at a time: a suite that starts servers and browsers is no faster on more.
+JOBS ?= 2
+
+BIN := .venv/bin
+ROOMS := smart enrollment messaging bonuses campaigns surveys
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
+
+export SMART_LOCAL := on
+
+# What a deployment sets, made up: `check --deploy` is to judge the settings, not this machine.
+DEPLOYED := SMART_LOCAL=off ALLOWED_HOSTS=smart.example SECRET_KEY=$(shell printf 'made-up-%.0s' 1 2 3 4 5 6 7 8) \
+	MSISDN_KEYS=1:$(shell printf '%064d' 1) MSISDN_INDEX_KEY=made-up API_MASTER_KEY=made-up \
+	DATABASE_URL=postgres://smart@db.example/smart CELERY_BROKER_URL=redis://broker.example/0
+
+.PHONY: help run test check fmt messages lock bench manage reset
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## start everything on this machine, until Ctrl-C
+	@$(PYTHON) smart/local/bootstrap.py run
+	@exec $(BIN)/python -m smart.local run
+
+test: ## the whole suite, or a part: make test ARGS="tests/bonuses -k debit"
+	@$(PYTHON) smart/local/bootstrap.py test
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+check: ## everything that can be told without running the programme
+	@$(PYTHON) smart/local/bootstrap.py check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(ROOMS)
+	$(BIN)/lint-imports
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(BIN)/python -m smart.local.catalogues --check
+	$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	find templates $(ROOMS) -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
+	$(BIN)/bandit -q -ll -c pyproject.toml -r $(ROOMS)
+
+fmt: ## format code and templates
+	@$(PYTHON) smart/local/bootstrap.py check
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	find templates $(ROOMS) -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} +
+
+messages: ## make the catalogues of locale/ from its parts
+	@$(PYTHON) smart/local/bootstrap.py check
+	$(BIN)/python -m smart.local.catalogues
+
+lock: ## renew requirements*.txt from requirements*.in
+	@$(PYTHON) smart/local/bootstrap.py check
+	$(LOCK) --upgrade requirements.in -o requirements.txt
+	$(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
+
+bench: ## what is measured, as ratios to this machine's own limits
+	@$(PYTHON) smart/local/bootstrap.py check
+	$(BIN)/python -m bench $(ARGS)
+
+manage: ## a manage.py command on the local database: make manage ARGS="verify"
+	@$(PYTHON) smart/local/bootstrap.py run
+	@$(BIN)/python -m smart.local manage $(ARGS)
+
+reset: ## delete the local data, after a question (CONFIRM=yes answers it)
+	@$(PYTHON) smart/local/bootstrap.py run
+	@CONFIRM=$(CONFIRM) $(BIN)/python -m smart.local reset

@@ -1,0 +1,110 @@
+"""Makes .venv what the locks say: `python3 smart/local/bootstrap.py run|test|check`.
+
+Run by make with whatever python3 there is, so it uses nothing but the standard library and, until the version is
+checked, nothing newer than Python 3.7. The locks are installed when they change, and then only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+VENV = PROJECT / ".venv"
+PYTHON = VENV / "bin" / "python"
+RUN_LOCKS = ("requirements.txt",)
+DEV_LOCKS = ("requirements.txt", "requirements-dev.txt")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+class Obstacle(Exception):
+    """What is missing and how to get it, in one sentence."""
+
+
+def main(purpose: str) -> None:
+    """Bring .venv up to date; for tests, see to a browser too."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - make runs us with whatever there is
+        raise Obstacle(
+            "SMART needs Python 3.11 or newer, {} is {}.{}; name another one: make {} PYTHON=python3.12".format(
+                sys.executable, *sys.version_info[:2], purpose
+            )
+        )
+    install(RUN_LOCKS if purpose == "run" else DEV_LOCKS)
+    if purpose == "test":
+        see_to_browser()
+
+
+def install(locks: tuple[str, ...]) -> None:
+    """Install the locks unless .venv holds them already, and note that it does."""
+    digest = hashlib.sha256(
+        sys.version.encode() + b"".join((PROJECT / lock).read_bytes() for lock in locks)
+    ).hexdigest()
+    stamp = VENV / f"{locks[-1]}.installed"
+    if PYTHON.exists() and stamp.exists() and stamp.read_text() == digest:
+        return
+    if not works(PYTHON, "-c", "import pip, sys; sys.exit(sys.version_info < (3, 11))"):
+        make_venv()
+    for lock in locks:
+        print(f"Installing {lock} into .venv; this is done when it changes.", flush=True)
+        command = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes"]
+        if subprocess.run([*command, "-r", lock], cwd=PROJECT, check=False).returncode != 0:
+            raise Obstacle(f"{lock} could not be installed: what pip says above tells why.")
+    stamp.write_text(digest)
+
+
+def make_venv() -> None:
+    """Make .venv anew; Debian and Ubuntu keep a part of venv in a package of its own."""
+    if importlib.util.find_spec("ensurepip") is None:
+        package = "python{}.{}-venv".format(*sys.version_info[:2])
+        if not apt_install(package):
+            raise Obstacle(f"Python cannot make virtual environments here: run `apt-get install {package}` first.")
+    if subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=False).returncode != 0:
+        shutil.rmtree(VENV, ignore_errors=True)
+        raise Obstacle("The virtual environment .venv could not be made: what Python says above tells why.")
+
+
+def see_to_browser() -> None:
+    """Install Debian's chromium for the browser tests when it is missing and we may; else say what will be skipped."""
+    if any(map(shutil.which, BROWSERS)) or apt_install("chromium", "fonts-dejavu-core"):
+        return
+    print(
+        "There is no chromium here and it could not be installed (apt-get install chromium): browser tests are skipped."
+    )
+
+
+def apt_install(*packages: str) -> bool:
+    """Install Debian packages if we are root or sudo asks nothing; True when done."""
+    if shutil.which("apt-get") is None:
+        return False
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if sudo and not works("sudo", "-n", "true"):
+        return False
+    print(f"Installing {' '.join(packages)} with apt-get.", flush=True)
+    apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
+    wanted = [*apt, "install", "-y", "--no-install-recommends", *packages]
+    return works(*wanted) or (works(*apt, "update") and works(*wanted))
+
+
+def works(*command: str | Path) -> bool:
+    """True when the command can be run and says so."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except Obstacle as obstacle:
+        sys.exit(str(obstacle))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; start again, it goes on where it was.")

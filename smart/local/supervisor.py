@@ -1,0 +1,252 @@
+"""`make run`: PostgreSQL, Valkey, web, worker, beat and the operator simulator under one small supervisor.
+
+DATABASE_URL and CELERY_BROKER_URL (environment or .env) name real services; then the embedded one is not started.
+A child that dies is told in one sentence and started again after 1, 2, 4 and 8 s; the fifth death in a row stops
+everything. When this process is killed, the kernel tells its children to end (Linux), PostgreSQL cleanly.
+What the children print is in the data folder, under log/.
+"""
+
+import http.client
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import environ
+
+from smart.local import embedded, ground, processes
+from smart.local.embedded import PROJECT, CannotStart
+
+_DEATHS_IN_A_ROW = 5
+_LIVED_WELL_SECONDS = 60
+WEB_ENV = {"DB_POOL_SIZE": "10", "DB_SERVER_SIDE_BINDING": "on", "DB_STATEMENT_TIMEOUT_MS": "2500"}
+
+
+class Stop(BaseException):
+    """Somebody asked us to end: Ctrl-C, SIGTERM, or the terminal closed."""
+
+
+def say(sentence: str) -> None:
+    """Tell the person at the terminal; one that has gone away is no reason to fail."""
+    with suppress(OSError):
+        print(sentence, flush=True)
+
+
+class Child(Protocol):
+    """What the supervisor starts, watches and stops."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes] | None
+
+    def start(self) -> None: ...
+
+
+@dataclass
+class Service:
+    """One of our own processes."""
+
+    name: str
+    command: Sequence[str | Path]
+    log: Path
+    env: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = processes.spawn(self.command, log=self.log, env=self.env, cwd=PROJECT)
+
+
+@dataclass
+class Fate:
+    """How often a child died in a row, and when it is started again."""
+
+    started_at: float = field(default_factory=time.monotonic)
+    deaths: int = 0
+    again_at: float | None = None
+
+
+class Supervisor:
+    """Starts everything in order, watches it, stops it in reverse."""
+
+    def __init__(self) -> None:
+        environ.Env.read_env(PROJECT / ".env")
+        self.port = ground.port_named(os.environ.get("PORT", "8000"))
+        self.address = f"http://127.0.0.1:{self.port}/"
+        self.folder = embedded.data_dir()
+        self.logs = self.folder / "log"
+        self.servers: list[Child] = []
+        self.services: list[Child] = []
+        self.fates: dict[str, Fate] = {}
+        self.env = os.environ | {"SMART_LOCAL": "on", "PYTHONUNBUFFERED": "1"}
+
+    def run(self) -> None:
+        """Start, watch and, whatever happens, stop. Raises CannotStart with a sentence, Stop when asked to end."""
+        began = time.monotonic()
+        with ground.claim(self.folder, self.address):
+            ground.refuse_full_disk(self.folder)
+            ground.refuse_busy_port(self.port)
+            self._clear_logs()
+            try:
+                self._start_servers()
+                self._prepare()
+                self._start_services()
+                self._watch(began)
+            finally:
+                self._stop()
+
+    def _clear_logs(self) -> None:
+        self.logs.mkdir(exist_ok=True)
+        for old in self.logs.glob("*.log"):
+            old.unlink()
+
+    def _start_servers(self) -> None:
+        """Start the embedded servers that no real one replaces."""
+        if "DATABASE_URL" not in os.environ:
+            database = embedded.Postgres(self.folder, log=self.logs / "postgres.log", say=say)
+            self._start(database, self.servers)
+            database.wait()
+            self.env["DATABASE_URL"] = database.url()
+        if "CELERY_BROKER_URL" not in os.environ:
+            port = embedded.free_port()
+            broker = Service("Valkey", embedded.valkey_command(port, self.logs), self.logs / "valkey.log", self.env)
+            self._start(broker, self.servers)
+            self.env["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{port}/0"
+        self.env.setdefault("MEDIA_ROOT", str(self.folder / "media"))
+
+    def _prepare(self) -> None:
+        """Migrate and load, unless our own database is known to be as this very code wants it."""
+        mark = self.folder / "ready"
+        wanted = ground.digest_of_code()
+        if "DATABASE_URL" not in os.environ and mark.exists() and mark.read_text() == wanted:
+            return
+        if not mark.exists():
+            say("Setting up the database and the demo base; this is done once.")
+        log = self.logs / "prepare.log"
+        work = processes.spawn(
+            [sys.executable, "manage.py", "prepare_local"], log=log, env=self.env | _as("prepare"), cwd=PROJECT
+        )
+        try:
+            failed = work.wait() != 0
+        finally:
+            processes.kill_session(work)
+        if failed:
+            raise CannotStart(f"The database could not be prepared: {embedded.explain(log)} (log: {log}).")
+        mark.write_text(wanted)
+
+    def _start_services(self) -> None:
+        """Start what is ours, all at once: the web server first, it is waited for."""
+        simulator = embedded.free_port()
+        self.env |= {
+            "PORT": str(self.port),
+            "SIMULATOR_PORT": str(simulator),
+            "OPERATOR_BALANCE_URL": f"http://127.0.0.1:{simulator}/tmf-api/prepayBalanceManagement/v4",
+            "OPERATOR_BALANCE_TOKEN": secrets.token_urlsafe(24),
+        }
+        celery = ["celery", "-A", "smart"]
+        worker = [*celery, "worker", "-Q", "smart,imports", "-c", "2", "--without-gossip", "--without-mingle"]
+        for name, module in (
+            ("web", ["granian", *_granian(self.port)]),
+            ("simulator", ["smart.local.simulator"]),
+            ("worker", [*worker, "-n", "local@%h"]),
+            ("beat", [*celery, "beat"]),
+        ):
+            env = self.env | _as(name) | (WEB_ENV if name == "web" else {})
+            command = [sys.executable, "-m", *module]
+            self._start(Service(name, command, self.logs / f"{name}.log", env), self.services)
+
+    def _start(self, child: Child, group: list[Child]) -> None:
+        group.append(child)
+        self.fates[child.name] = Fate()
+        child.start()
+
+    def _watch(self, began: float) -> None:
+        """Revive what dies; say the address as soon as the web server answers a request."""
+        told = warned = False
+        while True:
+            for child in (*self.servers, *self.services):
+                self._revive(child)
+            if not told and self._answers():
+                told = True
+                say(self._welcome(time.monotonic() - began))
+            if not told and not warned and time.monotonic() - began > 60:
+                warned = True
+                say(f"The web server does not answer yet; its log: {self.logs / 'web.log'}")
+            time.sleep(0.3 if told else 0.05)
+
+    def _revive(self, child: Child) -> None:
+        """Start a dead child again when its time has come; give up on one that keeps dying."""
+        fate = self.fates[child.name]
+        if fate.again_at is not None:
+            if time.monotonic() >= fate.again_at:
+                fate.again_at, fate.started_at = None, time.monotonic()
+                child.start()
+            return
+        process = child.process
+        if process is None or process.poll() is None:
+            return
+        processes.kill_session(process)  # whatever it had started
+        fate.deaths = 1 if time.monotonic() - fate.started_at > 60 else fate.deaths + 1
+        if fate.deaths >= _DEATHS_IN_A_ROW:
+            raise CannotStart(
+                f"{child.name} died {fate.deaths} times in a row, so everything stops: "
+                f"{embedded.explain(child.log)} (log: {child.log})."
+            )
+        pause = 2 ** (fate.deaths - 1)
+        fate.again_at = time.monotonic() + pause
+        say(f"{child.name} ended unexpectedly ({_how(process.returncode)}); it starts again in {pause} s.")
+
+    def _answers(self) -> bool:
+        """Ask the web server for its front page; only an answer that is no server error counts."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _welcome(self, seconds: float) -> str:
+        return f"\nSMART is up at {self.address} (in {seconds:.1f} s; Ctrl-C stops it; logs: {self.logs})\n"
+
+    def _stop(self) -> None:
+        """End our own processes first, then the servers they use."""
+        for ended in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ended, signal.SIG_IGN)
+        processes.stop_all([child.process for child in self.services if child.process], seconds=10)
+        for child in reversed(self.servers):
+            if isinstance(child, embedded.Postgres):
+                child.stop()
+            elif child.process:
+                processes.stop(child.process)
+
+
+def _as(name: str) -> dict[str, str]:
+    """Let the database show whose a connection is."""
+    return {"APPLICATION_NAME": f"smart-{name}"}
+
+
+def _granian(port: int) -> list[str]:
+    """Return the web server's options; back-pressure counts connections, kept-alive ones included (ADR 0007)."""
+    return [
+        "smart.wsgi:application",
+        "--interface=wsgi",
+        "--host=127.0.0.1",
+        f"--port={port}",
+        "--workers=1",
+        "--blocking-threads=8",
+        "--backpressure=256",
+        "--no-access-log",
+        "--no-ws",
+    ]
+
+
+def _how(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
