@@ -1,0 +1,212 @@
+"""`make run` as a person meets it: real processes, real obstacles, one sentence each."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+
+from smart.local import bootstrap, embedded, ground, processes
+from smart.local.embedded import PROJECT, CannotStart
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel, by /proc")
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A data folder that the database's user may enter even when we are root, kept through the module."""
+    made = Path(tempfile.mkdtemp(prefix="smart-run-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[..., "Run"]]:
+    """Start `python -m smart.local run` on the folder; whatever is left at the end is killed."""
+    runs: list[Run] = []
+
+    def start_one(port: int | str) -> "Run":
+        runs.append(Run(folder, str(port)))
+        return runs[-1]
+
+    yield start_one
+    for run in runs:
+        run.process.kill()
+        run.process.wait()
+    assert processes.wait_until(lambda: not processes_on(folder), seconds=20)
+
+
+class Run:
+    """A supervisor and what it says."""
+
+    def __init__(self, folder: Path, port: str) -> None:
+        unnamed = {key: value for key, value in os.environ.items() if not key.endswith(("DATABASE_URL", "BROKER_URL"))}
+        self.folder = folder
+        self.output = folder / "said"
+        with self.output.open("wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "smart.local", "run"],
+                cwd=PROJECT,
+                env=unnamed | {"SMART_DATA_DIR": str(folder), "PORT": port},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def says(self, words: str, seconds: float = 60) -> bool:
+        return (
+            processes.wait_until(lambda: words in self.said or self.process.poll() is not None, seconds=seconds)
+            and words in self.said
+        )
+
+    def refuses_with(self, words: str) -> None:
+        assert self.process.wait(60) == 1
+        assert words in self.said
+        assert len(self.said.splitlines()) == 1
+        assert "Traceback" not in self.said
+
+
+def processes_on(folder: Path) -> dict[int, str]:
+    """Everything alive that was started for the folder: its children inherit SMART_DATA_DIR."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (entry / "environ").read_bytes():
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue  # it ended while we looked, or is none of ours
+    return found
+
+
+def worker_of(folder: Path) -> int:
+    """The process id of the Celery worker itself; its children have greater ones."""
+    return min(pid for pid, command in processes_on(folder).items() if " worker " in command)
+
+
+@pytest.mark.faults
+@ON_LINUX
+def test_a_killed_start_and_a_stopped_one_leave_no_process_and_the_next_goes_on(start, folder):
+    port = embedded.free_port()
+
+    killed = start(port)
+    assert killed.says("SMART is up at"), killed.said
+    assert len(processes_on(folder)) >= 6
+    killed.process.send_signal(signal.SIGKILL)
+    assert processes.wait_until(lambda: not processes_on(folder), seconds=20), processes_on(folder)
+
+    stopped = start(port)
+    assert stopped.says("SMART is up at"), stopped.said
+    assert "Setting up" not in stopped.said  # it found its data
+    stopped.process.send_signal(signal.SIGTERM)
+    assert stopped.process.wait(30) == 0
+    assert processes_on(folder) == {}
+
+
+@pytest.mark.faults
+@ON_LINUX
+def test_a_worker_that_dies_is_told_and_started_again(start, folder):
+    run = start(embedded.free_port())
+    assert run.says("SMART is up at"), run.said
+
+    victim = worker_of(folder)
+    os.kill(victim, signal.SIGKILL)
+
+    assert run.says("worker ended unexpectedly (killed by SIGKILL); it starts again in 1 s.")
+    assert processes.wait_until(
+        lambda: any(pid > victim and " worker " in command for pid, command in processes_on(folder).items()), seconds=20
+    )
+
+
+@pytest.mark.faults
+def test_a_busy_port_is_told(start):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        start(port).refuses_with(f"Port {port} is taken by another program: choose another")
+
+
+@pytest.mark.faults
+def test_a_second_start_on_the_same_data_is_told(start, folder):
+    with ground.claim(folder, "http://127.0.0.1:8000/"):
+        start(embedded.free_port()).refuses_with("SMART is already running on the data in")
+
+
+def test_a_port_that_is_none_is_told(start):
+    start("eight").refuses_with("PORT=eight is no port number")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("interrupted", ["pg.new", "pg"], ids=["within initdb", "without its control file"])
+def test_a_half_made_database_is_told_and_made_anew(folder, interrupted):
+    place = folder / f"half-{interrupted}"
+    embedded.make_folder(place)
+    (place / interrupted).mkdir()
+    (place / interrupted / "PG_VERSION").write_text("18\n")
+    said: list[str] = []
+    database = embedded.Postgres(place, log=place / "postgres.log", durable=False, say=said.append)
+
+    database.start()
+    database.wait()
+
+    with psycopg.connect(database.url()) as connection:
+        assert connection.execute("SELECT current_database()").fetchone() == ("smart",)
+    database.stop()
+    assert len(said) == 1
+    assert "made anew" in said[0]
+
+
+@pytest.mark.faults
+def test_a_database_whose_path_is_too_long_for_a_socket_answers_elsewhere(folder):
+    place = folder / ("long" * 30)
+    database = embedded.Postgres(place, log=folder / "long.log", durable=False)
+
+    database.start()
+    database.wait()
+
+    with psycopg.connect(database.url()) as connection:
+        assert connection.info.status == psycopg.pq.ConnStatus.OK
+    database.stop()
+    shutil.rmtree(database.socket_dir)
+
+
+def test_a_disk_without_room_is_told(folder, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
+
+    with pytest.raises(CannotStart, match=r"has 5 MB left; SMART needs 300 MB"):
+        ground.refuse_full_disk(folder)
+
+
+def test_a_server_that_died_of_a_full_disk_says_so(tmp_path):
+    log = tmp_path / "postgres.log"
+    log.write_text('FATAL:  could not write to file "pg_wal/xlogtemp.9": No space left on device\nLOG: shut down\n')
+
+    assert embedded.explain(log) == f"the disk that holds {tmp_path} is full"
+
+
+def test_reset_deletes_what_starts_made_and_nothing_else(tmp_path):
+    for name in ("pg", "log", "pg.broken-20261123-120000", "mine"):
+        (tmp_path / name).mkdir()
+
+    ground.wipe(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_an_old_python_is_told(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
+
+    with pytest.raises(bootstrap.Obstacle, match=r"needs Python 3\.11 or newer, .* is 3\.9; .* make run PYTHON="):
+        bootstrap.main("run")
