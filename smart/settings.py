@@ -112,7 +112,8 @@ DATABASES["default"]["OPTIONS"] = {
             "idle_in_transaction_session_timeout": 60_000,
         }.items()
     ),
-    "server_side_binding": env.bool("DB_SERVER_SIDE_BINDING", default=False),
+    # For smart.lib.statements; off where a connection pooler without support for them stands between.
+    "prepare_threshold": 3 if env.bool("DB_PREPARE", default=True) else None,
 }
 if DB_POOL:
     DATABASES["default"]["OPTIONS"]["pool"] = {

@@ -1,5 +1,7 @@
 """How much of a screen or message a text takes: GSM 03.38 septets with the extension table, else UCS-2."""
 
+from functools import lru_cache
+
 _BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -27,31 +29,34 @@ def ucs2_units(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
+@lru_cache(maxsize=4096)
 def encoding(text: str) -> str:
     """The encoding a network will use: "gsm7" or "ucs2"."""
     return "ucs2" if septets(text) is None else "gsm7"
 
 
+@lru_cache(maxsize=4096)
 def fits_ussd(text: str) -> bool:
     """True when the text fits one USSD screen."""
     size = septets(text)
     return ucs2_units(text) <= USSD_UCS2 if size is None else size <= USSD_SEPTETS
 
 
-def pages(text: str, more: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def pages(text: str, more: str) -> tuple[str, ...]:
     """Cut a text into USSD screens; all but the last end with `more` ("0 Next") on a line of its own.
 
     Breaks at line ends, then at spaces, and within a word only when a single one exceeds a screen.
     """
     if fits_ussd(text):
-        return [text]
+        return (text,)
     cut: list[str] = []
     rest = text
     while not fits_ussd(rest):
         head = _head(rest, f"\n{more}")
         cut.append(f"{head.rstrip()}\n{more}")
         rest = rest[len(head) :].lstrip()
-    return [*cut, rest] if rest else cut
+    return (*cut, rest) if rest else tuple(cut)
 
 
 def _head(text: str, suffix: str) -> str:

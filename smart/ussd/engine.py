@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from enrollment.models import Language
 from smart.access import auth
-from smart.lib import crypto, gsm
+from smart.lib import crypto, gsm, statements
 from smart.lib.errors import Refusal
 from smart.lib.logs import mask_numbers
 from smart.ussd import menu, sessions
@@ -45,8 +45,11 @@ def _answer(dial: Dial, now: datetime) -> Reply:
     if dial.msisdn is None:
         auth.remember_nonce(dial.caller)
         return _end(settings.LANGUAGE_CODE, "foreign")
-    session = sessions.load(dial.caller.client_id, dial.session_id)
     index = crypto.blind_index(dial.msisdn.value)
+    session = sessions.recall(dial.caller.client_id, dial.session_id)
+    if session is not None and _goes_on(dial, session, index, now):
+        return _press(dial, session, now)
+    session = sessions.load(dial.caller.client_id, dial.session_id)
     if session is None:
         return _open(dial, index, now)
     if session.msisdn_index != index:
@@ -57,6 +60,17 @@ def _answer(dial: Dial, now: datetime) -> Reply:
         auth.remember_nonce(dial.caller)
         return repeated
     return _press(dial, session, now)
+
+
+def _goes_on(dial: Dial, session: Session, index: bytes, now: datetime) -> bool:
+    """True when a remembered session takes this request as its next key; anything else is looked up."""
+    return (
+        session.msisdn_index == index
+        and bool(session.screen)
+        and not session.is_expired(now)
+        and session.answered(dial.token) is None
+        and _typed(dial, session) is not None
+    )
 
 
 def _end(language: str, why: str) -> Reply:
@@ -90,9 +104,7 @@ def _open(dial: Dial, index: bytes, now: datetime) -> Reply:
     if code is None:
         auth.remember_nonce(dial.caller)
         return _end(settings.LANGUAGE_CODE, "lost")
-    with connection.cursor() as cursor:
-        cursor.execute(_WHO, [index])
-        subscriber_id, language = cursor.fetchone() or (None, settings.LANGUAGE_CODE)
+    subscriber_id, language = statements.fetch_one(_WHO, [index]) or (None, settings.LANGUAGE_CODE)
     visit = Visit(
         subscriber_id=subscriber_id,
         language=language,
@@ -118,9 +130,11 @@ def _open(dial: Dial, index: bytes, now: datetime) -> Reply:
         )
         with translation.override(visit.language):
             screen = _perform(visit, planned)
-        reply = _show(session, visit, screen)
+            reply = _show(session, visit, screen)
         step = _step(dial.token, str(code), reply, now)
         sessions.record(session, step=step, caller=None, now=now, durable=isinstance(planned, Act))
+    if not reply.is_over:
+        sessions.remember(dial.caller.client_id, dial.session_id, session)
     return reply
 
 
@@ -164,10 +178,12 @@ def _press(dial: Dial, session: Session, now: datetime) -> Reply:
     session.taken = dial.cumulative if dial.cumulative is not None else session.taken
     with translation.override(session.language):
         planned = _plan(visit, session, typed)
-    if isinstance(planned, Act):
-        return _act(dial, session, visit, planned, typed)
-    reply = _show(session, visit, planned)
-    sessions.record(session, step=_step(dial.token, typed, reply, now), caller=dial.caller, now=now, durable=False)
+        if isinstance(planned, Act):
+            return _act(dial, session, visit, planned, typed)
+        reply = _show(session, visit, planned)
+    step = _step(dial.token, typed, reply, now)
+    sessions.record(session, step=step, caller=dial.caller, now=now, durable=False)
+    sessions.remember(dial.caller.client_id, dial.session_id, session)
     return reply
 
 
@@ -228,8 +244,7 @@ def _act(dial: Dial, session: Session, visit: Visit, act: Act, typed: str) -> Re
         current = sessions.load(dial.caller.client_id, dial.session_id, lock=True)
         if current is None or current.turn != session.turn:
             raise Raced
-        with translation.override(visit.language):
-            screen = _perform(visit, act)
+        screen = _perform(visit, act)
         reply = _show(session, visit, screen)
         step = _step(dial.token, typed, reply, visit.now)
         sessions.record(session, step=step, caller=None, now=visit.now, durable=True)
@@ -255,11 +270,10 @@ def _perform(visit: Visit, planned: Answer) -> Screen:
 
 def _show(session: Session, visit: Visit, screen: Screen) -> Reply:
     """Put the screen, or its first page, into the session and return what the subscriber sees."""
-    session.language = visit.language if visit.language in Language.values else session.language
+    session.language = visit.language
     if screen.waits == MORE:
         return _turn_page(session, again=bool(screen.context))
-    with translation.override(session.language):
-        pages = gsm.pages(screen.text, f"{NEXT_KEY} {_('Next')}")
+    pages = gsm.pages(screen.text, _next_line(session.language))
     if len(pages) == 1:
         session.screen, session.context = screen.waits, screen.context
         return Reply(pages[0], is_over=not screen.waits)
@@ -267,11 +281,17 @@ def _show(session: Session, visit: Visit, screen: Screen) -> Reply:
     session.context = {
         **screen.context,
         "now": pages[0],
-        "pages": pages[1:],
+        "pages": list(pages[1:]),
         "then": screen.waits,
         "must_be_seen": screen.must_be_seen,
     }
     return Reply(pages[0], is_over=False)
+
+
+@lru_cache
+def _next_line(language: str) -> str:
+    with translation.override(language):
+        return f"{NEXT_KEY} {_('Next')}"
 
 
 def _turn_page(session: Session, *, again: bool) -> Reply:

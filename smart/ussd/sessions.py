@@ -1,6 +1,7 @@
 """USSD sessions in the database: one read and one write a key press, filed as dials when over."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from smart.access.auth import Caller, NotAuthenticated
-from smart.lib import astana, partitions
+from smart.lib import astana, partitions, statements
 from smart.ussd.dial import Reply
 
 _COLUMNS = (
@@ -48,6 +49,25 @@ class Session:
         return now - self.touched_at > timedelta(seconds=settings.USSD_SESSION_SECONDS)
 
 
+# Sessions as this process last wrote them: a hint that saves reading what is about to be overwritten. Nothing but
+# the guarded write decides; a hint that is stale makes it fail, and the session is read.
+_hints: dict[tuple[int, str], Session] = {}
+_MOST_HINTS = 20_000
+
+
+def recall(client_id: int, session_id: str) -> Session | None:
+    """Take the hint for a session, if there is one; it is the caller's alone from then on."""
+    return _hints.pop((client_id, session_id), None)
+
+
+def remember(client_id: int, session_id: str, session: Session) -> None:
+    """Leave a hint for the session's next key."""
+    if len(_hints) >= _MOST_HINTS:
+        with suppress(StopIteration, KeyError, RuntimeError):
+            del _hints[next(iter(_hints))]
+    _hints[client_id, session_id] = session
+
+
 class Raced(Exception):
     """Another request moved the session on in between: read it again; its own nonce may be remembered by now."""
 
@@ -59,9 +79,7 @@ class Raced(Exception):
 def load(client_id: int, session_id: str, *, lock: bool = False) -> Session | None:
     """Read a session; with `lock` for the transaction under way."""
     sql = f"SELECT {_COLUMNS} FROM ussd_ussdsession WHERE client_id = %s AND session_id = %s"
-    with connection.cursor() as cursor:
-        cursor.execute(f"{sql} FOR UPDATE" if lock else sql, [client_id, session_id])
-        row = cursor.fetchone()
+    row = statements.fetch_one(f"{sql} FOR UPDATE" if lock else sql, [client_id, session_id])
     if row is None:
         return None
     session = Session(*row)
@@ -78,18 +96,18 @@ def _decoded(value: Any) -> Any:
 # A step without an effect need not wait for the disk: a crash of the database loses the last half second of
 # such steps, and the subscriber presses again. set_config is local to this statement's own transaction.
 _STEP = """
-WITH quick AS (SELECT set_config('synchronous_commit', %(commit)s, true)),
+WITH quick AS (SELECT set_config('synchronous_commit', %(commit)s::text, true)),
 seen AS (
-    INSERT INTO access_nonce (key_id, nonce, seen_at) SELECT %(key_id)s, %(nonce)s, clock_timestamp() FROM quick
-    WHERE %(nonce)s <> '' ON CONFLICT DO NOTHING RETURNING 1
+    INSERT INTO access_nonce (key_id, nonce, seen_at) SELECT %(key_id)s::text, %(nonce)s::text, clock_timestamp() FROM quick
+    WHERE %(nonce)s::text <> '' ON CONFLICT DO NOTHING RETURNING 1
 ), moved AS (
     UPDATE ussd_ussdsession
     SET touched_at = %(now)s, language = %(language)s, screen = %(screen)s, context = %(context)s,
         sequence = %(sequence)s, taken = %(taken)s, turn = turn + 1, steps = steps || %(step)s
-    WHERE id = %(id)s AND turn = %(turn)s AND (%(nonce)s = '' OR EXISTS (SELECT FROM seen))
+    WHERE id = %(id)s AND turn = %(turn)s AND (%(nonce)s::text = '' OR EXISTS (SELECT FROM seen))
     RETURNING 1
 )
-SELECT %(nonce)s = '' OR EXISTS (SELECT FROM seen), EXISTS (SELECT FROM moved)
+SELECT %(nonce)s::text = '' OR EXISTS (SELECT FROM seen), EXISTS (SELECT FROM moved)
 """
 
 
@@ -113,13 +131,14 @@ def record(session: Session, *, step: list[str], caller: Caller | None, now: dat
         "id": session.id,
         "turn": session.turn,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_STEP, parameters)
-        is_new, is_moved = cursor.fetchone()
+    is_new, is_moved = statements.fetch_one(_STEP, parameters) or (False, False)
     if not is_new:
         raise NotAuthenticated
     if not is_moved:
         raise Raced(nonce_is_kept=caller is not None)
+    session.turn += 1
+    session.touched_at = now
+    session.steps.append(step)
 
 
 _OPEN = f"""
@@ -157,9 +176,7 @@ def open_session(
         dialed,
         visited_plmn,
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_OPEN, [*values, sequence, taken])
-        row = cursor.fetchone()
+    row = statements.fetch_one(_OPEN, [*values, sequence, taken])
     if row is None:
         raise Raced
     session = Session(*row)
