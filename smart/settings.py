@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -17,16 +18,41 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
-LOCAL = env.bool("SMART_LOCAL", default=False)
+
+def choice(name: str, *, default: str, among: tuple[str, ...]) -> str:
+    """Read one of a few words; any other raises."""
+    word = env.str(name, default=default)
+    if word not in among:
+        raise ImproperlyConfigured(f"{name}={word} is not one of: {', '.join(among)}")
+    return word
+
+
+def switch(name: str, *, default: bool) -> bool:
+    """Read on or off; any other word raises, where django-environ takes it for off."""
+    return choice(name, default="on" if default else "off", among=("on", "off")) == "on"
 
 
 def secret(name: str) -> str:
     """Return a secret from the environment; only a local set-up gets a throw-away default."""
-    return env.str(name, default=f"local-only-{name.lower()}-not-a-secret-0123456789abcdef") if LOCAL else env.str(name)
+    value = env.str(name, default=f"local-only-{name.lower()}-not-a-secret-0123456789abcdef" if LOCAL else "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is a secret without a default: set it")
+    return value
+
+
+def encryption_keys(text: str) -> dict[str, str]:
+    """Read "id:64 hex digits,…"; anything else raises."""
+    keys = dict(pair.split(":", 1) for pair in text.split(","))
+    if any(len(bytes.fromhex(key)) != 32 for key in keys.values()):
+        raise ImproperlyConfigured("MSISDN_KEYS: each key has 64 hex digits")
+    return keys
+
+
+LOCAL = switch("SMART_LOCAL", default=False)
 
 
 # Core
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = switch("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if LOCAL else [])
 SECRET_KEY = secret("SECRET_KEY")
 ROOT_URLCONF = "smart.urls"
@@ -100,6 +126,8 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 
 # Database: PostgreSQL only (ADR 0001). The pool is sized to the server's threads (ADR 0007).
 DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres://postgres@localhost:5432/smart")}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL: postgres://…")
 DB_POOL = env.int("DB_POOL_SIZE", default=0)
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
@@ -113,7 +141,7 @@ DATABASES["default"]["OPTIONS"] = {
         }.items()
     ),
     # For smart.lib.statements; off where a connection pooler without support for them stands between.
-    "prepare_threshold": 3 if env.bool("DB_PREPARE", default=True) else None,
+    "prepare_threshold": 3 if switch("DB_PREPARE", default=True) else None,
 }
 if DB_POOL:
     DATABASES["default"]["OPTIONS"]["pool"] = {
@@ -135,8 +163,8 @@ LOGIN_URL = reverse_lazy("admin:login")
 SESSION_COOKIE_AGE = 8 * 3600
 
 # Security
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not LOCAL)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_SSL_REDIRECT = switch("SECURE_SSL_REDIRECT", default=not LOCAL)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if switch("BEHIND_PROXY", default=False) else None
 SECURE_HSTS_SECONDS = 0 if LOCAL else env.int("SECURE_HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
@@ -158,13 +186,8 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 # Phone numbers: AES-256-GCM under the key named by its id, found by an HMAC under another key (ADR 0005).
-MSISDN_KEYS = (
-    dict(pair.split(":", 1) for pair in secret("MSISDN_KEYS").split(","))
-    if not LOCAL
-    else dict(
-        pair.split(":", 1)
-        for pair in env.str("MSISDN_KEYS", default="1:" + "00112233445566778899aabbccddeeff" * 2).split(",")
-    )
+MSISDN_KEYS = encryption_keys(
+    env.str("MSISDN_KEYS", default="1:" + "00112233445566778899aabbccddeeff" * 2) if LOCAL else secret("MSISDN_KEYS")
 )
 MSISDN_INDEX_KEY = secret("MSISDN_INDEX_KEY")
 # Secrets of API clients are derived from this key and never stored (ADR 0008).
@@ -204,7 +227,10 @@ LOGGING = {
     "filters": {"context": {"()": "smart.lib.logs.RequestContext"}},
     "formatters": {"line": {"()": "smart.lib.logs.MaskingFormatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {
+        "handlers": ["console"],
+        "level": choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
     "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
 }
 
@@ -261,7 +287,9 @@ SCHEDULE = {
 # The programme (rules are data in the database; these are the operator's facts and policies)
 HOME_MCC = "401"  # Kazakhstan: B4
 HOME_PLMNS = env.list("HOME_PLMNS", default=["40102"])  # Kcell's network: elsewhere a debit is roaming (B9)
-ROAMING_UNKNOWN = env.str("ROAMING_UNKNOWN", default="refuse")  # B4: refuse | allow, when the network cannot say
+ROAMING_UNKNOWN = choice(
+    "ROAMING_UNKNOWN", default="refuse", among=("refuse", "allow")
+)  # B4: refuse | allow, when the network cannot say
 CARE_NUMBERS = ("3030", "8 (727) 258-83-00")
 OPERATOR_BALANCE_URL = env.str("OPERATOR_BALANCE_URL", default="")  # TMF654 bucket; empty: the bonus alone is told
 OPERATOR_BALANCE_TOKEN = env.str("OPERATOR_BALANCE_TOKEN", default="")

@@ -26,7 +26,7 @@ from smart.local.embedded import PROJECT, CannotStart
 
 _DEATHS_IN_A_ROW = 5
 _LIVED_WELL_SECONDS = 60
-WEB_ENV = {"DB_POOL_SIZE": "10", "DB_SERVER_SIDE_BINDING": "on", "DB_STATEMENT_TIMEOUT_MS": "2500"}
+WEB_ENV = {"DB_POOL_SIZE": "10", "DB_STATEMENT_TIMEOUT_MS": "2500"}
 
 
 class Stop(BaseException):
