@@ -38,6 +38,7 @@ ACCOUNT = "pgserver"
 DATABASE = "smart"
 _LONGEST_SOCKET_PATH = 103  # bytes; Linux takes 107, macOS 103
 _SOCKET = ".s.PGSQL.5432"
+_NEXT_TO_NOTHING = 1_000_000  # bytes: too little to write even why
 _FULL_DISK = "No space left on device"
 
 
@@ -62,11 +63,12 @@ def free_port() -> int:
 
 
 def explain(log: Path) -> str:
-    """Return why a server died, as its log has it; a full disk in plain words."""
+    """Return why a child died, as its log has it; a full disk in plain words."""
     with suppress(OSError):
-        if _FULL_DISK in log.read_text(errors="replace")[-20_000:]:
+        wrote = log.read_text(errors="replace")[-20_000:]
+        if _FULL_DISK in wrote or shutil.disk_usage(log.parent).free < _NEXT_TO_NOTHING:
             return f"the disk that holds {log.parent} is full"
-    return processes.last_line(log) or "it said nothing"
+    return processes.last_line(log).removeprefix("CommandError: ").rstrip(".") or "it said nothing"
 
 
 class Postgres:

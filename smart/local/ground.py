@@ -13,7 +13,7 @@ from typing import IO
 from smart.local import embedded
 from smart.local.embedded import PROJECT, CannotStart
 
-NEEDED_MEGABYTES = 300
+FIRST_MEGABYTES, WORKING_MEGABYTES = 300, 100
 # What a start makes in the data folder, and `make reset` deletes.
 _OURS = ("pg", "pg.new", "pg.broken-*", "run", "programs", "log", "media", "ready")
 _CODE = ("*.py", "*.csv", "*.json", "*.txt")
@@ -43,9 +43,10 @@ def claim(folder: Path, address: str = "") -> IO[str]:
 
 def refuse_full_disk(folder: Path) -> None:
     """Raise CannotStart when the disk has no room for a database that works."""
+    needed = WORKING_MEGABYTES if (folder / "pg").exists() else FIRST_MEGABYTES
     free = shutil.disk_usage(folder).free // 1_000_000
-    if free < NEEDED_MEGABYTES:
-        raise CannotStart(f"The disk that holds {folder} has {free} MB left; SMART needs {NEEDED_MEGABYTES} MB.")
+    if free < needed:
+        raise CannotStart(f"The disk that holds {folder} has {free} MB left; SMART needs {needed} MB.")
 
 
 def port_named(text: str) -> int:

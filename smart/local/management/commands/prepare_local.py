@@ -15,7 +15,8 @@ class Command(BaseCommand):
         try:
             connection.ensure_connection()
         except OperationalError as error:
-            raise CommandError(f"The database does not let us in: {str(error).strip().splitlines()[-1]}") from error
+            why = str(error).strip().partition("\n")[0]
+            raise CommandError(f"the database does not let us in: {why}") from error
         call_command("migrate", verbosity=0, interactive=False)
         call_command("sync_schedule", stdout=self.stderr)
         call_command("load_demo")
