@@ -183,7 +183,7 @@ def _answer(request: DebitRequest, granted: int, left: int, refusal: str) -> Ans
     if not refusal:
         return Answer(201, _to_json(body))
     problem = {
-        "type": f"/api/docs/problems/#{refusal}",
+        "type": f"urn:smart:problem:{refusal}",
         "title": REFUSALS[refusal],
         "status": 409,
         "code": refusal,

@@ -12,7 +12,7 @@ from bonuses.models import BonusTerms, Grant, Kind, LedgerEntry
 from enrollment import operations as enrollment
 from enrollment.models import Subscriber
 from smart.jobs import operations as jobs
-from smart.lib import astana, partitions
+from smart.lib import astana, partitions, zones
 from smart.lib.errors import Refusal
 
 PARTITIONED = ("bonuses_grant", "bonuses_ledgerentry", "bonuses_debit")
@@ -96,11 +96,13 @@ def _issue(*, month: date, first: int, after: int, now: datetime) -> int:
 def issue_month(*, now: datetime) -> int | None:
     """Issue the month's bonus to every member who has none; once a day, so that nobody is forgotten (B1).
 
-    Returns how many; None when today's slot is done. Killed at any point, the next call goes on.
+    Returns how many; None when today's slot is done. Killed at any point, the next call goes on. Raises
+    ZoneDataWrong where this machine does not know when Astana's month begins.
     """
     month, slot = astana.month_of(now), astana.day_of(now).isoformat()
     if jobs.is_done(name="issue_month", slot=slot):
         return None
+    zones.require()
     make_partitions(now=now)
     last = enrollment.last_range()
 

@@ -6,3 +6,6 @@ class JobsConfig(AppConfig):
     name = "smart.jobs"
     label = "jobs"
     verbose_name = _("Job runs")
+
+    def ready(self) -> None:
+        from smart.jobs import checks  # noqa: F401, PLC0415 - registers them

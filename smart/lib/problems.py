@@ -15,7 +15,7 @@ CONTENT_TYPE = "application/problem+json"
 
 def problem(status: int, code: str, title: str, **more: Any) -> dict[str, Any]:
     """Return the body of a problem: type, title, status, code, the request's id and what else is known."""
-    body = {"type": f"/api/docs/problems/#{code}", "title": title, "status": status, "code": code}
+    body = {"type": f"urn:smart:problem:{code}", "title": title, "status": status, "code": code}
     return {**body, "request_id": logs.request_id.get(), **more}
 
 

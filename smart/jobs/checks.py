@@ -1,0 +1,31 @@
+"""System checks: told by `manage.py check` and at every start of `manage.py`."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+from smart.lib import zones
+
+_HINT = "Renew the package tzdata of Python or the zone data of the database server (2024a or newer)."
+
+
+@register
+def python_zone_data(**_: Any) -> list[CheckMessage]:
+    """Python's zone data knows Kazakhstan's single zone (Time)."""
+    return _compare("Python", zones.offset_in_python())
+
+
+@register(Tags.database)
+def database_zone_data(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """The database's zone data does too."""
+    return _compare("PostgreSQL", zones.offset_in_database()) if databases else []
+
+
+def _compare(whose: str, offset: timedelta) -> list[CheckMessage]:
+    expected = timedelta(hours=settings.ASTANA_UTC_OFFSET_HOURS)
+    if offset == expected:
+        return []
+    return [Error(f"{whose} gives Astana the offset {offset}, not {expected}.", hint=_HINT, id="smart.E001")]
