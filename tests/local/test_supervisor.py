@@ -182,11 +182,11 @@ def test_a_database_whose_path_is_too_long_for_a_socket_answers_elsewhere(folder
     shutil.rmtree(database.socket_dir)
 
 
-def test_a_disk_without_room_is_told(folder, monkeypatch):
+def test_a_disk_without_room_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
 
     with pytest.raises(CannotStart, match=r"has 5 MB left; SMART needs 300 MB"):
-        ground.refuse_full_disk(folder)
+        ground.refuse_full_disk(tmp_path)
 
 
 def test_a_server_that_died_of_a_full_disk_says_so(tmp_path):
