@@ -57,11 +57,16 @@ class WhereaboutsUnknown(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a subscriber has: units to spend, what of them lapses when (soonest first), and the bonus that waits."""
+    """What a subscriber has to spend, and what of it lapses when, soonest first.
+
+    `waiting` is the bonus issued and not activated; `activatable` the units that `*555*00#` would give now, counting
+    a bonus that is due and will be issued by that very dial.
+    """
 
     units: int
     lapses: list[tuple[int, datetime]]
     waiting: Grant | None
+    activatable: int
 
 
 def terms_for(kind: Kind, month: date) -> BonusTerms:
@@ -193,19 +198,33 @@ def reward(*, subscriber: Subscriber, source: str, now: datetime, units: int | N
 
 def balance(*, subscriber: Subscriber, now: datetime) -> Balance:
     """What the subscriber can spend now and what waits, whether or not any sweep has run (B5, B10)."""
-    grants = list(
-        Grant.objects.filter(
-            subscriber=subscriber,
-            state__in=[Grant.State.WAITING, Grant.State.ACTIVE],
-            month__gte=astana.previous_month(astana.previous_month(astana.month_of(now))),
-        )
+    month = astana.month_of(now)
+    oldest = astana.previous_month(astana.previous_month(month))
+    grants = list(Grant.objects.filter(subscriber=subscriber, month__gte=oldest))
+    lapses = sorted(
+        (
+            (grant.remaining, grant.expires_at)
+            for grant in grants
+            if grant.state == Grant.State.ACTIVE and grant.expires_at and grant.expires_at > now and grant.remaining
+        ),
+        key=lambda pair: pair[1],
     )
-    live = [g for g in grants if g.expires_at is not None and g.expires_at > now and g.remaining]
-    lapses = sorted(((g.remaining, g.expires_at) for g in live if g.expires_at), key=lambda pair: pair[1])
-    waiting = [
-        g for g in grants if g.state == Grant.State.WAITING and g.activate_by > now and g.month == astana.month_of(now)
-    ]
-    return Balance(sum(units for units, _at in lapses), lapses, waiting[0] if waiting else None)
+    this_month = next((grant for grant in grants if grant.month == month and grant.kind == Kind.MONTHLY), None)
+    waits = this_month is not None and this_month.state == Grant.State.WAITING and this_month.activate_by > now
+    return Balance(
+        units=sum(units for units, _at in lapses),
+        lapses=lapses,
+        waiting=this_month if waits else None,
+        activatable=_activatable(subscriber, this_month if waits else None, is_issued=this_month is not None, now=now),
+    )
+
+
+def _activatable(subscriber: Subscriber, waiting: Grant | None, *, is_issued: bool, now: datetime) -> int:
+    if waiting is not None:
+        return waiting.units
+    if is_issued or enrollment.current_membership(subscriber.pk) is None:
+        return 0
+    return terms_for(Kind.MONTHLY, astana.month_of(now)).units
 
 
 @transaction.atomic

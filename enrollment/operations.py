@@ -94,7 +94,7 @@ def check_may_join(subscriber: Subscriber | None) -> None:
     """Raise the reason why this subscriber may not join (J1): NotActiv, LineSuspended or AlreadyMember."""
     if subscriber is None or subscriber.ended_at is not None or subscriber.brand != Subscriber.Brand.ACTIV:
         raise NotActiv
-    if subscriber.line_status == Subscriber.LineStatus.GONE:
+    if subscriber.line_status in (Subscriber.LineStatus.GONE, Subscriber.LineStatus.TERMINATED):
         raise NotActiv
     if current_membership(subscriber.pk) is not None:
         raise AlreadyMember

@@ -5,6 +5,7 @@ from celery import shared_task
 from bonuses import operations as bonuses
 from smart import programme
 from smart.access import auth
+from smart.jobs import operations as jobs
 from smart.lib import clock, partitions
 from smart.lib.astana import month_of
 from smart.ussd import sessions
@@ -12,8 +13,9 @@ from smart.ussd import sessions
 
 @shared_task(queue="smart")
 def make_partitions() -> int:
-    """Make next months' partitions (ADR 0004)."""
+    """Make next months' partitions, and forget job runs of long ago (ADR 0004)."""
     now = clock.now()
+    jobs.forget_old(now=now)
     return bonuses.make_partitions(now=now) + partitions.ensure_ahead("ussd_dial", month_of(now))
 
 

@@ -15,8 +15,7 @@ from smart.lib import astana, partitions, statements
 from smart.ussd.dial import Reply
 
 _COLUMNS = (
-    "id, msisdn_index, subscriber_id, language, touched_at, visited_plmn,"
-    " screen, context, sequence, taken, turn, steps"
+    "id, msisdn_index, subscriber_id, language, touched_at, visited_plmn, screen, context, sequence, taken, turn, steps"
 )
 
 
@@ -98,7 +97,8 @@ def _decoded(value: Any) -> Any:
 _STEP = """
 WITH quick AS (SELECT set_config('synchronous_commit', %(commit)s::text, true)),
 seen AS (
-    INSERT INTO access_nonce (key_id, nonce, seen_at) SELECT %(key_id)s::text, %(nonce)s::text, clock_timestamp() FROM quick
+    INSERT INTO access_nonce (key_id, nonce, seen_at)
+    SELECT %(key_id)s::text, %(nonce)s::text, clock_timestamp() FROM quick
     WHERE %(nonce)s::text <> '' ON CONFLICT DO NOTHING RETURNING 1
 ), moved AS (
     UPDATE ussd_ussdsession

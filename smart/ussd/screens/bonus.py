@@ -60,8 +60,8 @@ def _bonus(visit: Visit) -> str:
     lines = [
         _("Bonus: %(units)s until %(lapse)s") % {"units": units, "lapse": moment(at)} for units, at in balance.lapses
     ]
-    if balance.waiting:
-        lines.append(_("Bonus %(units)s: dial *555*00#") % {"units": balance.waiting.units})
+    if balance.activatable:
+        lines.append(_("Bonus %(units)s: dial *555*00#") % {"units": balance.activatable})
     return "\n".join(lines) or _("Bonus: 0")
 
 
