@@ -13,13 +13,15 @@ import sys
 from contextlib import ExitStack, suppress
 from types import FrameType
 
-from smart.local import embedded, ground
+from smart.local import embedded, ground, processes
 from smart.local.embedded import PROJECT, CannotStart
 from smart.local.supervisor import Stop, Supervisor, say
 
 
 def run() -> int:
-    """Run the supervisor until somebody ends it."""
+    """Run the supervisor until somebody ends it; a make that is killed takes it along."""
+    if "MAKELEVEL" in os.environ:
+        processes.die_with_parent()
     try:
         Supervisor().run()
     except Stop:

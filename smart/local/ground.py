@@ -15,7 +15,7 @@ from smart.local.embedded import PROJECT, CannotStart
 
 FIRST_MEGABYTES, WORKING_MEGABYTES = 300, 100
 # What a start makes in the data folder, and `make reset` deletes.
-_OURS = ("pg", "pg.new", "pg.broken-*", "run", "programs", "log", "media", "ready")
+_OURS = ("pg", "pg.new", "pg.broken-*", "run", "programs", "log", "media", "manage.log")
 _CODE = ("*.py", "*.csv", "*.json", "*.txt")
 _NOT_SERVED = {"tests", "bench", "docs", "deploy", "var", "static", "templates", "locale", "staticfiles"}
 

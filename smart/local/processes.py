@@ -29,6 +29,12 @@ def _tie_to_parent(death_signal: int) -> Callable[[], None]:
     return tie
 
 
+def die_with_parent() -> None:
+    """Be asked to end (SIGTERM) when whoever started us is gone."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def spawn(
     command: Sequence[str | Path],
     *,

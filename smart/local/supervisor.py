@@ -122,11 +122,11 @@ class Supervisor:
 
     def _prepare(self) -> None:
         """Migrate and load, unless our own database is known to be as this very code wants it."""
-        mark = self.folder / "ready"
+        mark = None if "DATABASE_URL" in os.environ else self.folder / "pg" / "prepared"
         wanted = ground.digest_of_code()
-        if "DATABASE_URL" not in os.environ and mark.exists() and mark.read_text() == wanted:
+        if mark is not None and mark.exists() and mark.read_text() == wanted:
             return
-        if not mark.exists():
+        if mark is not None and not mark.exists():
             say("Setting up the database and the demo base; this is done once.")
         log = self.logs / "prepare.log"
         work = processes.spawn(
@@ -138,7 +138,8 @@ class Supervisor:
             processes.kill_session(work)
         if failed:
             raise CannotStart(f"The database could not be prepared: {embedded.explain(log)} (log: {log}).")
-        mark.write_text(wanted)
+        if mark is not None:
+            mark.write_text(wanted)
 
     def _start_services(self) -> None:
         """Start what is ours, all at once: the web server first, it is waited for."""
