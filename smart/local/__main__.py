@@ -40,7 +40,7 @@ def reset() -> int:
             say(f"This deletes the local database and its logs in {folder}. Type yes to go on:")
             if sys.stdin.readline().strip() != "yes":
                 say("Nothing was deleted.")
-                return 1
+                return 0
         ground.wipe(folder)
     say(f"The local data in {folder} is deleted; the next start makes it anew.")
     return 0
