@@ -46,7 +46,8 @@ def _fetch(msisdn: str) -> Decimal | None:
         f"{settings.OPERATOR_BALANCE_URL}/bucket",
         headers={"X-Subscriber-MSISDN": msisdn, "Authorization": f"Bearer {settings.OPERATOR_BALANCE_TOKEN}"},
     )
-    with urlopen(request, timeout=BALANCE_SECONDS) as answer:  # nosec B310 - the address is our own setting
+    # The address is our own setting, no caller's.
+    with urlopen(request, timeout=BALANCE_SECONDS) as answer:  # nosec B310
         buckets = json.loads(answer.read(_MAX_BYTES))
     for bucket in buckets if isinstance(buckets, list) else []:
         if isinstance(bucket, dict) and bucket.get("usageType") == "monetary":
