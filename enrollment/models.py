@@ -271,3 +271,52 @@ class ConsentEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.purpose}/{self.channel}"
+
+
+class DirectoryImport(models.Model):
+    """One import of the operator's export: staged, looked at, applied; resumable at every point."""
+
+    class Phase(models.TextChoices):
+        UPLOADED = "uploaded", _("waiting to be read")
+        STAGED = "staged", _("read, waiting for a decision")
+        APPLYING = "applying", _("being applied")
+        DONE = "done", _("done")
+        REFUSED = "refused", _("refused")
+
+    file_name = models.CharField(_("file"), max_length=200)
+    path = models.CharField(_("path"), max_length=400)
+    digest = models.CharField(_("digest"), max_length=64, blank=True)  # SHA-256 of the file
+    is_full = models.BooleanField(
+        _("full export"), default=True, help_text=_("Lines missing from a full export are gone.")
+    )
+    may_vanish = models.BooleanField(
+        _("many lines may vanish"), default=False, help_text=_("Allow more than 5 % of the lines to be gone at once.")
+    )
+    is_confirmed = models.BooleanField(_("confirmed"), default=False)
+    phase = models.CharField(_("phase"), max_length=8, choices=Phase, default=Phase.UPLOADED)
+    lines = models.PositiveIntegerField(_("lines"), default=0)
+    lines_done = models.PositiveIntegerField(_("lines dealt with"), default=0)
+    watermark = models.PositiveIntegerField(_("watermark"), default=0)  # chunks applied
+    counts = models.JSONField(_("counts"), default=dict)
+    refusal = models.CharField(_("refusal"), max_length=300, blank=True)
+    report = models.CharField(_("report"), max_length=400, blank=True)
+    created_by = models.CharField(_("by"), max_length=80)
+    created_at = models.DateTimeField(_("created at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("directory import")
+        verbose_name_plural = _("directory imports")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(phase="done", finished_at__isnull=False) | ~Q(phase="done"), name="import_done_has_an_end"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def percent(self) -> int:
+        """How far the present phase is, for a progress bar."""
+        return min(100, 100 * self.lines_done // self.lines) if self.lines else 0

@@ -281,7 +281,7 @@ SCHEDULE = {
     "end-lost-memberships": {"task": "smart.tasks.end_lost_memberships", "every": timedelta(minutes=5)},
     "file-dials": {"task": "smart.tasks.file_dials", "every": timedelta(minutes=1)},
     "forget-nonces": {"task": "smart.tasks.forget_nonces", "every": timedelta(minutes=5)},
-    "resume-imports": {"task": "smart.tasks.resume_imports", "every": timedelta(minutes=1)},
+    "resume-imports": {"task": "smart.tasks.resume_imports", "every": timedelta(seconds=10), "queue": "imports"},
 }
 
 # The programme (rules are data in the database; these are the operator's facts and policies)

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from bonuses import operations as bonuses
-from smart import programme
+from smart import directory, programme
 from smart.access import auth
 from smart.jobs import operations as jobs
 from smart.lib import clock, partitions
@@ -47,3 +47,9 @@ def file_dials() -> int:
 def forget_nonces() -> int:
     """Forget the nonces of requests too old to be replayed."""
     return auth.forget_nonces()
+
+
+@shared_task(queue="imports")
+def resume_imports() -> int:
+    """Read uploaded directory exports and apply the confirmed ones."""
+    return directory.work_off(now=clock.now())

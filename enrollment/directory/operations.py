@@ -1,0 +1,148 @@
+"""The steps of an import: stage, preview, apply. Each may be killed and called again."""
+
+import csv
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from enrollment.directory import parsing, sql
+from enrollment.directory.parsing import Finding, Parser, Row
+from enrollment.models import DirectoryImport, Town
+from smart.lib.astana import day_of
+from smart.lib.errors import Refusal
+from smart.lib.safe_csv import escape
+
+Progress = Callable[[str, int, int], None]
+_LINES_A_BLOCK = 2_000
+_SAVE_EVERY = 20_000
+MOST_VANISHING = 0.05
+
+
+class TooManyVanish(Refusal):
+    """More than 5 % of the lines would be gone: a cut file is likelier than a lost base."""
+
+    code = "too_many_vanish"
+    sentence = _(
+        "%(vanishing)s of %(live)s lines are missing from this export. If it is whole, allow that and repeat;"
+        " if it is a part, import it as one."
+    )
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """Report progress to nobody."""
+
+
+def stage(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -> DirectoryImport:
+    """Read the file into staging, write the report, count what applying would do.
+
+    Raises UnusableFile. Called again it starts over; nothing but staging is touched.
+    """
+    path = Path(run.path)
+    shape = parsing.examine(path)
+    counts: dict[str, int] = {"rejected": 0, "warnings": 0, "duplicates": 0, "superseded": 0}
+    run.digest, run.lines, run.lines_done = shape.digest, shape.lines, 0
+    report = _report_path(run)
+    with report.open("w", encoding="utf-8-sig", newline="") as file:
+        write = _reporter(file, counts)
+        sql.create_staging(run.pk)
+        rows = Parser(shape, day_of(now), write).rows(path)
+        towns = dict(Town.objects.values_list("code", "pk"))  # before COPY takes the connection
+        sql.copy_lines(run.pk, _blocks(run, rows, towns, progress))
+        for line, by_line, is_same in sql.drop_superseded(run.pk):
+            counts["duplicates" if is_same else "superseded"] += 1
+            reason = "the same line stands again" if is_same else "another line of this number follows"
+            write(Finding(line, "MSISDN", "", f"{reason} (line {by_line})", is_rejected=False), is_counted=False)
+    sql.index_staging(run.pk)
+    run.counts = {**counts, **preview(run)}
+    run.lines_done, run.report, run.phase = run.lines, str(report), DirectoryImport.Phase.STAGED
+    run.save()
+    return run
+
+
+def preview(run: DirectoryImport) -> dict[str, int]:
+    """Count what applying the staged lines would do."""
+    vanishing, live = sql.count_vanishing(run.pk) if run.is_full else (0, 0)
+    ending = sql.count_ending(run.pk, is_full=run.is_full)
+    return {**sql.preview(run.pk), "vanishing": vanishing, "live": live, "memberships_ending": ending}
+
+
+def check_vanishing(run: DirectoryImport) -> None:
+    """Raise TooManyVanish when a full export lacks more than 5 % of the lines, unless that is allowed."""
+    vanishing, live = run.counts.get("vanishing", 0), run.counts.get("live", 0)
+    if run.is_full and not run.may_vanish and vanishing > live * MOST_VANISHING and vanishing > 1:
+        raise TooManyVanish(vanishing=vanishing, live=live)
+
+
+def apply(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -> DirectoryImport:
+    """Apply the staged lines, a range of numbers a transaction; called again it goes on from the last.
+
+    Raises TooManyVanish before anything is changed.
+    """
+    check_vanishing(run)
+    while run.watermark < sql.CHUNKS:
+        with transaction.atomic():
+            sql.apply_chunk(run.pk, run.watermark, now)
+            run.watermark += 1
+            run.phase = DirectoryImport.Phase.APPLYING
+            run.lines_done = run.lines * run.watermark // sql.CHUNKS
+            run.save(update_fields=["watermark", "phase", "lines_done"])
+        progress("applying", run.watermark, sql.CHUNKS)
+    if run.is_full:
+        sql.mark_gone(run.pk, now)
+    return run
+
+
+def finish(*, run: DirectoryImport, ended: int, now: datetime) -> DirectoryImport:
+    """Close the import and drop its staging; `ended` memberships ended with it."""
+    run.counts = {**run.counts, "memberships_ended": ended}
+    run.phase, run.finished_at = DirectoryImport.Phase.DONE, now
+    run.save(update_fields=["counts", "phase", "finished_at"])
+    sql.drop_staging(run.pk)
+    return run
+
+
+def refuse(*, run: DirectoryImport, why: str) -> DirectoryImport:
+    """Close the import without having changed anything."""
+    run.phase, run.refusal = DirectoryImport.Phase.REFUSED, why[:300]
+    run.save(update_fields=["phase", "refusal"])
+    sql.drop_staging(run.pk)
+    return run
+
+
+def _report_path(run: DirectoryImport) -> Path:
+    folder = Path(settings.MEDIA_ROOT) / "imports"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"report-{run.pk}.csv"
+
+
+def _reporter(file: TextIO, counts: dict[str, int]) -> Callable[..., None]:
+    writer = csv.writer(file)
+    writer.writerow(["line", "field", "value", "reason", "outcome"])
+
+    def write(finding: Finding, *, is_counted: bool = True) -> None:
+        outcome = "line rejected" if finding.is_rejected else "field left as it was"
+        if is_counted:
+            counts["rejected" if finding.is_rejected else "warnings"] += 1
+        else:
+            outcome = "line left out"
+        writer.writerow([finding.line, finding.field, escape(finding.value), finding.reason, outcome])
+
+    return write
+
+
+def _blocks(run: DirectoryImport, rows: Iterator[Row], towns: dict[str, int], progress: Progress) -> Iterator[str]:
+    encode = parsing.encode
+    block: list[str] = []
+    for row in rows:
+        block.append(encode(row, towns))
+        if len(block) >= _LINES_A_BLOCK:
+            yield "".join(block)
+            block.clear()
+            if row.line % _SAVE_EVERY < _LINES_A_BLOCK:
+                progress("reading", row.line, run.lines)
+    yield "".join(block)

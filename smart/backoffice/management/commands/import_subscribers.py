@@ -1,0 +1,82 @@
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from enrollment.directory import operations
+from enrollment.models import DirectoryImport
+from smart import directory
+from smart.lib import clock
+from smart.lib.errors import Refusal
+
+_BAR = 30
+_MEANING = {
+    "new": "new lines",
+    "changed": "changed lines",
+    "unchanged": "unchanged lines",
+    "recycled": "numbers with a new owner",
+    "vanishing": "lines no longer there",
+    "memberships_ending": "memberships that end",
+    "duplicates": "identical lines again",
+    "superseded": "lines with another of the same number below",
+    "rejected": "rejected lines",
+    "warnings": "fields left as they were",
+}
+
+
+class Command(BaseCommand):
+    """Imports the operator's directory export (J7, B8)."""
+
+    help = "Import the operator's directory export. Lines missing from it are gone, unless it is --partial."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The file and what it is."""
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--partial", action="store_true", help="the file is a part: missing lines mean nothing")
+        parser.add_argument("--dry-run", action="store_true", help="tell what would change, change nothing")
+        parser.add_argument("--allow-vanishing", action="store_true", help="more than 5 %% of the lines may be gone")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Preview or carry out; a rejected line is no failure, an unusable file is (exit code 1)."""
+        path: Path = options["file"]
+        if not path.is_file():
+            raise CommandError("There is no such file.")
+        now = clock.now()
+        try:
+            run = directory.begin(
+                path=path.resolve(),
+                file_name=path.name,
+                is_full=not options["partial"],
+                may_vanish=options["allow_vanishing"],
+                by="directory",
+                now=now,
+            )
+            directory.preview(run=run, now=now, progress=self._progress)
+            self._tell(run)
+            if options["dry_run"]:
+                operations.refuse(run=run, why="dry run")
+                self.stdout.write("Dry run: nothing was changed.")
+                return
+            directory.carry_out(run=run, by="directory", now=now, progress=self._progress)
+        except Refusal as refusal:
+            raise CommandError(str(refusal)) from None
+        self.stdout.write(f"Done; {run.counts['memberships_ended']} memberships ended.")
+
+    def _tell(self, run: DirectoryImport) -> None:
+        for name, meaning in _MEANING.items():
+            self.stdout.write(f"{run.counts.get(name, 0):>10,}  {meaning}")
+        self.stdout.write(f"Report: {run.report}")
+
+    def _progress(self, phase: str, done: int, total: int) -> None:
+        """A bar on a terminal; a line every tenth elsewhere."""
+        share = done / total if total else 1.0
+        if sys.stdout.isatty():
+            bar = "#" * int(share * _BAR)
+            end = "\n" if share >= 1 else ""
+            self.stdout.write(f"\r{phase:>9} [{bar:<{_BAR}}] {share:4.0%}", ending=end)
+            self.stdout.flush()
+        elif (phase, int(share * 10)) != getattr(self, "_told", None):
+            self._told = (phase, int(share * 10))
+            self.stdout.write(f"{phase}: {share:.0%}")

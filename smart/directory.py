@@ -1,0 +1,115 @@
+"""The directory import as a use case: lines and, since consent belongs to the person (J7), memberships with them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from enrollment.directory import operations, parsing, sql
+from enrollment.directory.operations import Progress, silent
+from enrollment.models import DirectoryImport
+from smart import programme
+from smart.access import audit
+from smart.lib.errors import Refusal
+
+Phase = DirectoryImport.Phase
+_LOCK_SPACE = 5552
+
+
+def begin(*, path: Path, file_name: str, is_full: bool, may_vanish: bool, by: str, now: datetime) -> DirectoryImport:
+    """Start an import of a file, or take up the unfinished one of the same file."""
+    digest = parsing.examine(path).digest
+    unfinished = DirectoryImport.objects.filter(digest=digest, is_full=is_full, phase=Phase.APPLYING).first()
+    if unfinished is not None:
+        unfinished.path = str(path)
+        return unfinished
+    run = DirectoryImport.objects.create(
+        path=str(path),
+        file_name=file_name[:200],
+        digest=digest,
+        is_full=is_full,
+        may_vanish=may_vanish,
+        created_by=by,
+        created_at=now,
+    )
+    audit.record(by=by, action="import_directory", subject=f"import:{run.pk}", now=now)
+    return run
+
+
+def preview(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -> DirectoryImport:
+    """Read the file and count what it would change; nothing is. Raises UnusableFile."""
+    if run.phase != Phase.APPLYING or not sql.is_staged(run.pk):
+        operations.stage(run=run, now=now, progress=progress)
+    return run
+
+
+def carry_out(*, run: DirectoryImport, by: str, now: datetime, progress: Progress = silent) -> DirectoryImport:
+    """Stage if need be, apply, end the memberships that the lines end (J7). Killed anywhere, call it again.
+
+    Raises UnusableFile or TooManyVanish, with nothing changed.
+    """
+    if not sql.is_staged(run.pk):
+        operations.stage(run=run, now=now, progress=progress)
+    operations.apply(run=run, now=now, progress=progress)
+    ended = programme.end_lost_memberships(now=now, by=by)
+    return operations.finish(run=run, ended=ended, now=now)
+
+
+def keep_upload(chunks: Callable[[], Iterable[bytes]], name: str) -> Path:
+    """Keep an uploaded file where only we can read it, until it is imported."""
+    folder = Path(settings.MEDIA_ROOT) / "imports"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"upload-{name}.csv"
+    with path.open("wb") as file:
+        path.chmod(0o600)
+        for chunk in chunks():
+            file.write(chunk)
+    return path
+
+
+def work_off(*, now: datetime) -> int:
+    """Do what uploaded imports wait for: read them, apply the confirmed ones. Returns how many were moved on.
+
+    Each by one worker at a time; a killed worker's successor takes it up.
+    """
+    moved = 0
+    waiting = DirectoryImport.objects.filter(path__contains="/imports/upload-").exclude(
+        phase__in=[Phase.DONE, Phase.REFUSED]
+    )
+    for import_id in list(waiting.order_by("pk").values_list("pk", flat=True)):
+        moved += _move_on(import_id, now)
+    return moved
+
+
+def _move_on(import_id: int, now: datetime) -> int:
+    with _alone(import_id) as is_alone:
+        run = DirectoryImport.objects.get(pk=import_id)
+        is_waiting = run.phase == Phase.STAGED and not run.is_confirmed
+        if not is_alone or is_waiting or run.phase in (Phase.DONE, Phase.REFUSED):
+            return 0
+        try:
+            if run.phase == Phase.UPLOADED:
+                preview(run=run, now=now)
+            else:
+                carry_out(run=run, by=run.created_by, now=now)
+        except Refusal as refusal:
+            operations.refuse(run=run, why=str(refusal))
+    if run.phase in (Phase.DONE, Phase.REFUSED):
+        Path(run.path).unlink(missing_ok=True)
+    return 1
+
+
+@contextmanager
+def _alone(import_id: int) -> Iterator[bool]:
+    """Hold the import for this connection, across its transactions; a killed worker's connection lets go of it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_SPACE, import_id])
+        is_alone = bool(cursor.fetchone()[0])
+        try:
+            yield is_alone
+        finally:
+            if is_alone:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_SPACE, import_id])

@@ -1,0 +1,8 @@
+"""CSV that a spreadsheet cannot be tricked by."""
+
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def escape(value: str) -> str:
+    """Put an apostrophe before a cell that a spreadsheet would take for a formula."""
+    return f"'{value}" if value.startswith(_DANGEROUS) else value

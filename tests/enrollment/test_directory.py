@@ -1,0 +1,289 @@
+"""The operator's export: as messy as real ones, imported without surprises (J7, J8, B8)."""
+
+import csv
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bonuses.models import Grant
+from enrollment import operations as enrollment
+from enrollment.directory.operations import TooManyVanish
+from enrollment.directory.parsing import UnusableFile
+from enrollment.models import DirectoryImport, Membership, Subscriber
+from smart import directory, programme
+from smart.lib.msisdn import Msisdn
+
+pytestmark = pytest.mark.django_db
+HEADER = "MSISDN;Brand;Line status;Tariff;Language;Town;Birth date;Gender;Line activated on"
+Import = Callable[..., DirectoryImport]
+
+
+@pytest.fixture(autouse=True)
+def _media(tmp_path: Path, settings: object) -> None:
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+
+
+@pytest.fixture
+def imported(tmp_path: Path, now: datetime) -> Import:
+    """Import lines below the usual header; keywords: header, encoding, is_full, may_vanish, is_dry."""
+
+    def run(*lines: str, header: str = HEADER, encoding: str = "utf-8-sig", **options: bool) -> DirectoryImport:
+        path = tmp_path / "export.csv"
+        path.write_bytes("\r\n".join((header, *lines, "")).encode(encoding))
+        started = directory.begin(
+            path=path,
+            file_name="export.csv",
+            is_full=options.get("is_full", True),
+            may_vanish=options.get("may_vanish", True),
+            by="test",
+            now=now,
+        )
+        if options.get("is_dry"):
+            return directory.preview(run=started, now=now)
+        return directory.carry_out(run=started, by="test", now=now)
+
+    return run
+
+
+def line(number: str = "77010000001", brand: str = "activ", status: str = "active", **fields: str) -> str:
+    usual = {"tariff": "ACT-START", "language": "kk", "town": "Алматы", "born": "27.10.1964", "gender": "F"}
+    values = {**usual, "since": "2023-10-02", **fields}
+    return ";".join((number, brand, status, *(values[name] for name in (*usual, "since"))))
+
+
+def the(number: str = "77010000001") -> Subscriber:
+    return Subscriber.objects.holding(Msisdn(number)).get()
+
+
+def report_of(run: DirectoryImport) -> list[dict[str, str]]:
+    with open(run.report, encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_line_becomes_a_subscription_with_its_number_encrypted(imported: Import) -> None:
+    imported(line())
+
+    subscriber = the()
+    assert (subscriber.brand, subscriber.line_status, subscriber.language) == ("activ", "active", "kk")
+    assert (subscriber.town.code, subscriber.gender, subscriber.birth_date) == ("almaty", "f", date(1964, 10, 27))
+    assert b"77010000001" not in bytes(subscriber.msisdn)
+    assert subscriber.masked_msisdn == "7 701 *** ** 01"
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    ["77010000001", "+77010000001", "+7 (701) 000-00-01", " 8 701 000 0001 ", "87010000001", "7010000001"],
+)
+def test_it_reads_numbers_in_every_usual_spelling(imported: Import, spelled: str) -> None:
+    imported(line(spelled))
+
+    assert the().brand == "activ"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [(HEADER, "utf-8-sig"), (HEADER, "utf-8"), (HEADER, "cp1251"), (HEADER.upper(), "utf-8")],
+    ids=["bom", "utf-8", "cp1251", "capitals"],
+)
+def test_it_reads_encodings(imported: Import, text: str, encoding: str) -> None:
+    imported(line(town="г. Усть–Каменогорск", gender="ж"), header=text, encoding=encoding)
+
+    assert (the().town.code, the().gender) == ("ust-kamenogorsk", "f")
+
+
+def test_it_reads_commas_and_quotes(imported: Import) -> None:
+    imported('77010000001,activ,active,ACT-START,kk,"Алматы",27.10.1964,F,2023-10-02', header=HEADER.replace(";", ","))
+
+    assert the().town.code == "almaty"
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        (line("7,7010E+10"), "MSISDN"),
+        (line("77O10000001"), "MSISDN"),
+        (line("#REF!"), "MSISDN"),
+        (line(""), "MSISDN"),
+        (line("701000000"), "MSISDN"),
+        (line("77272583300"), "MSISDN"),
+        (line("+79161234567"), "MSISDN"),
+        (line(brand="Beeline"), "brand"),
+        (line(status="?"), "line status"),
+        ("77010000001;activ", "line"),
+        (line() + ";more", "line"),
+        (line(tariff="A\x00B"), "line"),
+        ('"77010000001;activ;active', "line"),
+    ],
+    ids=["spreadsheet", "letter", "ref", "empty", "short", "landline", "foreign", "brand", "status",
+         "few", "many", "nul", "quote"],
+)  # fmt: skip
+def test_a_rejected_line_names_field_and_reason_and_stops_no_other(imported: Import, bad: str, field: str) -> None:
+    run = imported(bad, line("77010000002"))
+
+    (entry,) = [row for row in report_of(run) if row["outcome"] == "line rejected"]
+    assert (entry["line"], entry["field"], bool(entry["reason"])) == ("2", field, True)
+    assert run.counts["rejected"] == 1
+    assert the("77010000002").brand == "activ"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("born", "31.02.1990"), ("born", "2090-01-01"), ("born", "1850-01-01"), ("town", "Moscow"), ("gender", "x")],
+)
+def test_an_unreadable_field_is_left_as_it_was(imported: Import, field: str, value: str) -> None:
+    imported(line())
+    run = imported(line(**{field: value}))
+
+    assert run.counts["warnings"] == 1
+    assert run.counts["unchanged"] == 1
+    assert (the().town.code, the().gender, the().birth_date) == ("almaty", "f", date(1964, 10, 27))
+
+
+def test_the_brand_decides_and_never_the_prefix(imported: Import) -> None:
+    imported(line("77770000001"), line("77010000002", brand="Kcell"))
+
+    assert the("77770000001").brand == "activ"
+    assert the("77010000002").brand == "kcell"
+
+
+def test_the_last_line_of_a_number_counts(imported: Import) -> None:
+    run = imported(line(tariff="A"), line(tariff="B"), line("77010000002"), line("77010000002"))
+
+    assert the().tariff == "B"
+    assert (run.counts["superseded"], run.counts["duplicates"]) == (1, 1)
+
+
+def test_the_same_file_twice_changes_nothing(imported: Import) -> None:
+    imported(line(), line("77010000002"))
+    before = list(Subscriber.objects.order_by("pk").values())
+
+    run = imported(line(), line("77010000002"))
+
+    assert list(Subscriber.objects.order_by("pk").values()) == before
+    assert (run.counts["new"], run.counts["changed"], run.counts["unchanged"]) == (0, 0, 2)
+
+
+def test_a_dry_run_tells_and_changes_nothing(imported: Import) -> None:
+    imported(line(), line("77010000002"), line("77010000003"))
+
+    run = imported(line(tariff="B"), line("77010000002"), line("77010000004"), is_dry=True)
+
+    assert run.counts | {"new": 1, "changed": 1, "changed_tariff": 1, "unchanged": 1, "vanishing": 1} == run.counts
+    assert the().tariff == "ACT-START"
+    assert Subscriber.objects.count() == 3
+
+
+@pytest.fixture
+def member(imported: Import, now: datetime) -> Subscriber:
+    imported(line(), line("77010000002"))
+    subscriber = the()
+    shown = enrollment.Shown(enrollment.current_consent_text(), "kk")
+    programme.enroll(subscriber=subscriber, shown=shown, session="s", key="1", by="test", now=now - timedelta(hours=1))
+    return subscriber
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([line("77010000002")], "gone"),
+        ([line(status="terminated")], "terminated"),
+        ([line(brand="Kcell")], "brand"),
+        ([line(since="2026-11-01")], "recycled"),
+    ],
+    ids=["vanished", "terminated", "brand", "recycled"],
+)
+def test_a_number_that_changes_hands_ends_the_membership(
+    imported: Import, member: Subscriber, lines: list[str], reason: str
+) -> None:
+    run = imported(*lines)
+
+    membership = Membership.objects.get()
+    assert (membership.left_reason, membership.consents) == (reason, 0)
+    assert Grant.objects.get().state == "forfeited"
+    assert run.counts["memberships_ending"] == run.counts["memberships_ended"] == 1
+
+
+def test_a_recycled_number_is_another_subscription(imported: Import, member: Subscriber) -> None:
+    imported(line(since="2026-11-01"))
+
+    assert the().pk != member.pk
+    assert Subscriber.objects.get(pk=member.pk).ended_at is not None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [line(tariff="ACT-NET-5"), line(status="suspended"), line(since="2020-01-01"), line(since="")],
+    ids=["tariff", "suspended", "corrected date", "no date"],
+)
+def test_what_is_no_change_of_owner_touches_no_membership(imported: Import, member: Subscriber, changed: str) -> None:
+    imported(changed, line("77010000002"))
+
+    assert Membership.objects.get().left_at is None
+    assert the().pk == member.pk
+    assert Grant.objects.get().state == "waiting"
+
+
+def test_a_rejected_line_has_not_vanished(imported: Import, member: Subscriber) -> None:
+    imported(line(brand="?"), line("77010000002"))
+
+    assert Membership.objects.get().left_at is None
+
+
+def test_a_partial_export_ends_nothing(imported: Import, member: Subscriber) -> None:
+    imported(line("77010000003"), is_full=False)
+
+    assert Membership.objects.get().left_at is None
+
+
+def test_a_chosen_language_stays(imported: Import, member: Subscriber, now: datetime) -> None:
+    enrollment.choose_language(subscriber=member, language="en", now=now)
+    imported(line(language="ru"), line("77010000002"))
+
+    assert the().language == "en"
+
+
+def test_a_cut_file_is_refused_before_anything_changes(imported: Import) -> None:
+    imported(*(line(f"770100000{n:02}") for n in range(10, 50)))
+
+    with pytest.raises(TooManyVanish):
+        imported(*(line(f"770100000{n:02}", tariff="B") for n in range(10, 40)), may_vanish=False)
+
+    assert not Subscriber.objects.filter(tariff="B").exists()
+    assert not Subscriber.objects.filter(line_status="gone").exists()
+
+
+def test_a_file_without_the_columns_is_refused(imported: Import) -> None:
+    with pytest.raises(UnusableFile, match="columns are missing: brand"):
+        imported("77010000001;active", header="MSISDN;Line status")
+
+
+def test_no_number_stands_in_the_report(imported: Import) -> None:
+    run = imported(line("8701000000123"), line(brand="77010000009"), line("+7 (701) 000-00-0"))
+
+    text = Path(run.report).read_text(encoding="utf-8-sig")
+    assert "0000001" not in text
+    assert "000-00-0" not in text
+    assert "77010000009" not in text
+
+
+def test_an_import_killed_while_applying_goes_on(imported: Import, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line(f"7701000{n:04}") for n in range(200)]
+    apply_chunk = directory.operations.sql.apply_chunk
+
+    def die_half_way(import_id: int, chunk: int, at: datetime) -> None:
+        if chunk == 32:
+            raise KeyboardInterrupt
+        apply_chunk(import_id, chunk, at)
+
+    monkeypatch.setattr(directory.operations.sql, "apply_chunk", die_half_way)
+    with pytest.raises(KeyboardInterrupt):
+        imported(*lines)
+    half = Subscriber.objects.count()
+    monkeypatch.setattr(directory.operations.sql, "apply_chunk", apply_chunk)
+    run = imported(*lines)
+
+    assert 0 < half < 200
+    assert (Subscriber.objects.count(), run.phase) == (200, "done")
+    assert DirectoryImport.objects.count() == 1
