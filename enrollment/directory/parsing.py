@@ -178,7 +178,8 @@ class Parser:
         if complaint:
             is_rejected = name in REQUIRED
             row.is_rejected |= is_rejected
-            self.report(Finding(row.line, name, mask(value), complaint, is_rejected))
+            shown = value[:20] if name in ("birth date", "line activated on") and len(value) <= 10 else mask(value)
+            self.report(Finding(row.line, name, shown, complaint, is_rejected))
         setattr(row, COLUMNS[name], understood)
 
     def _understand(self, name: str, value: str) -> tuple[object, str]:

@@ -37,7 +37,9 @@ def test_a_member_joins_activates_asks_and_leaves(gateway: Gateway, anna: str, a
     assert told["text"].endswith("Bonus: 500 until 30.11 12:00")
     assert left["text"] == "You have left SMART. Units lost: 500. To return: *555*1#"
     assert Membership.objects.get().left_reason == "opt_out"
-    assert ConsentEvent.objects.filter(action="given").count() == ConsentEvent.objects.filter(action="withdrawn").count()
+    assert (
+        ConsentEvent.objects.filter(action="given").count() == ConsentEvent.objects.filter(action="withdrawn").count()
+    )
 
 
 def test_a_bonus_lapses_after_168_hours_without_any_sweep(

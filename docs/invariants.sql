@@ -1,0 +1,100 @@
+-- What must be true at all times: each query returns no row when all is well. `manage.py verify` runs them.
+-- A query begins with "-- name: meaning"; %(now)s is the programme's time. The first columns are ids, never numbers.
+
+-- units_balance: in total, issued = debited - refunded + expired + forfeited + still open (B12)
+WITH moved AS (
+    SELECT COALESCE(sum(units) FILTER (WHERE kind = 'issue'), 0) AS issued,
+           COALESCE(sum(units) FILTER (WHERE kind IN ('debit', 'expire', 'forfeit')), 0)
+           - COALESCE(sum(units) FILTER (WHERE kind = 'refund'), 0) AS gone
+    FROM bonuses_ledgerentry
+), held AS (SELECT COALESCE(sum(remaining), 0) AS open, COALESCE(sum(units), 0) AS given FROM bonuses_grant)
+SELECT issued, gone, open, given FROM moved, held WHERE issued <> gone + open OR issued <> given;
+
+-- remaining_equals_history: what is left of a grant is what its ledger entries leave (B12)
+SELECT g.id, g.remaining, e.left_over
+FROM bonuses_grant g
+LEFT JOIN (
+    SELECT month, grant_id,
+           sum(CASE WHEN kind IN ('issue', 'refund') THEN units ELSE -units END) AS left_over,
+           sum(units) FILTER (WHERE kind = 'issue') AS issued
+    FROM bonuses_ledgerentry GROUP BY month, grant_id
+) e ON e.month = g.month AND e.grant_id = g.id
+WHERE e.left_over IS DISTINCT FROM g.remaining OR e.issued IS DISTINCT FROM g.units;
+
+-- entries_have_their_grant: no entry without its grant, in its month, of its subscriber (no foreign key guards this)
+SELECT e.id, e.grant_id FROM bonuses_ledgerentry e
+LEFT JOIN bonuses_grant g ON g.month = e.month AND g.id = e.grant_id
+WHERE g.id IS NULL OR g.subscriber_id <> e.subscriber_id;
+
+-- grants_have_their_subscriber: no grant without its subscriber and terms of its kind (no foreign key guards this)
+SELECT g.id, g.subscriber_id, g.terms_id FROM bonuses_grant g
+LEFT JOIN enrollment_subscriber s ON s.id = g.subscriber_id
+LEFT JOIN bonuses_bonusterms t ON t.id = g.terms_id
+WHERE s.id IS NULL OR t.id IS NULL OR t.kind <> g.kind OR t.effective_from > g.month
+   OR (g.kind = 'monthly' AND t.units <> g.units);
+
+-- one_activation_a_month: at most one monthly bonus is activated in an Astana calendar month (B3)
+SELECT subscriber_id, date_trunc('month', activated_at AT TIME ZONE 'Asia/Almaty') AS month, count(*)
+FROM bonuses_grant WHERE kind = 'monthly' AND activated_at IS NOT NULL
+GROUP BY 1, 2 HAVING count(*) > 1;
+
+-- one_bonus_a_month: at most one monthly bonus is issued for a month (J6)
+SELECT subscriber_id, month, count(*) FROM bonuses_grant WHERE kind = 'monthly'
+GROUP BY 1, 2 HAVING count(*) > 1;
+
+-- one_waits: at most one monthly bonus waits at any time (B6)
+SELECT subscriber_id, count(*) FROM bonuses_grant WHERE kind = 'monthly' AND state = 'waiting'
+GROUP BY 1 HAVING count(*) > 1;
+
+-- debits_within_validity: no unit is debited before activation or from the instant of lapse on (B2, B5)
+SELECT e.id, e.grant_id, e.at FROM bonuses_ledgerentry e
+JOIN bonuses_grant g ON g.month = e.month AND g.id = e.grant_id
+WHERE e.kind = 'debit' AND (g.activated_at IS NULL OR e.at < g.activated_at OR e.at >= g.expires_at);
+
+-- nothing_open_after_lapse: a day after its lapse or deadline no grant is open (B5, B6)
+SELECT id, state FROM bonuses_grant
+WHERE (state = 'active' AND expires_at < %(now)s - interval '1 day')
+   OR (state = 'waiting' AND activate_by < %(now)s - interval '1 day');
+
+-- nothing_open_after_leaving: who is no member has no open grant (B7)
+SELECT g.id, g.subscriber_id FROM bonuses_grant g
+LEFT JOIN enrollment_membership m ON m.subscriber_id = g.subscriber_id AND m.left_at IS NULL
+WHERE g.state IN ('waiting', 'active') AND m.id IS NULL;
+
+-- debits_equal_ledger: what a debit granted is what the ledger took for it
+SELECT d.id, d.units_granted, e.units
+FROM bonuses_debit d
+FULL JOIN (
+    SELECT split_part(key, ':', 2)::bigint AS debit_id, sum(units) AS units
+    FROM bonuses_ledgerentry WHERE kind = 'debit' GROUP BY 1
+) e ON e.debit_id = d.id
+WHERE COALESCE(d.units_granted, -1) <> COALESCE(e.units, 0);
+
+-- requests_once: a charging request id has one answer for good, whatever month its event names
+SELECT client_id, request_id, count(*) FROM bonuses_debit GROUP BY 1, 2 HAVING count(*) > 1;
+
+-- consents_equal_history: a membership's current consents are what its consent records leave (J3)
+SELECT m.id, m.consents, e.bits
+FROM enrollment_membership m
+LEFT JOIN (
+    SELECT membership_id, sum(bit) FILTER (WHERE action = 'given') AS bits
+    FROM (
+        SELECT DISTINCT ON (c.membership_id, c.purpose, c.channel) c.membership_id, c.action, p.bit
+        FROM enrollment_consentevent c
+        JOIN (VALUES (1, 'offers', 'sms'), (2, 'offers', 'ussd'), (4, 'offers', 'ivr'),
+                     (8, 'surveys', 'sms'), (16, 'surveys', 'ussd'), (32, 'surveys', 'ivr')
+             ) AS p (bit, purpose, channel) USING (purpose, channel)
+        ORDER BY c.membership_id, c.purpose, c.channel, c.id DESC
+    ) latest GROUP BY membership_id
+) e ON e.membership_id = m.id
+WHERE m.consents <> COALESCE(e.bits, 0);
+
+-- consents_show_their_text: the digest of a consent is that of the text version and language shown (J3)
+SELECT c.id, c.text_id FROM enrollment_consentevent c JOIN enrollment_consenttext t ON t.id = c.text_id
+WHERE c.action = 'given' AND c.digest <> encode(sha256(convert_to(
+    CASE c.language WHEN 'kk' THEN t.text_kk WHEN 'ru' THEN t.text_ru ELSE t.text_en END, 'UTF8')), 'hex');
+
+-- members_hold_their_line: a membership whose line changed hands more than a day ago has ended (J7)
+SELECT m.id, m.subscriber_id FROM enrollment_membership m JOIN enrollment_subscriber s ON s.id = m.subscriber_id
+WHERE m.left_at IS NULL AND s.changed_at < %(now)s - interval '1 day'
+  AND (s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'));
