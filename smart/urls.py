@@ -1,10 +1,22 @@
 """Every address of the platform."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.i18n import set_language
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from smart.front import front, healthz
 
 urlpatterns = [
     path("api/ussd/v1/", include("smart.ussd.urls")),  # first: the busiest
     path("api/charging/v1/", include("bonuses.urls")),
+    path("", front, name="front"),
+    path("healthz", healthz, name="healthz"),
+    path("language/", set_language, name="set_language"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
 ]
+if settings.LOCAL:
+    urlpatterns.append(path("handset/", include("smart.local.handset.urls")))

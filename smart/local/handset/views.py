@@ -1,0 +1,193 @@
+"""The handset page: a phone whose dials go through the simulated gateway to the real USSD endpoint."""
+
+import http.client
+import json
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_POST
+
+from enrollment.models import Membership, Subscriber
+from smart import tasks
+from smart.front import CODES
+from smart.lib import astana, clock, crypto
+from smart.lib.errors import Refusal
+from smart.local import clock as movable
+
+MOST_PEOPLE = 40
+_MOST_TYPED = 182
+
+
+@require_GET
+@ensure_csrf_cookie
+def page(request: HttpRequest) -> HttpResponse:
+    """The phone, its owner, its network and its clock."""
+    return render(request, "handset/page.html", {"people": _described(_people("")), "clock": _clock(), "codes": CODES})
+
+
+@require_GET
+def people(request: HttpRequest) -> JsonResponse:
+    """Subscribers to choose from: by town, the last digits, or all; never a number."""
+    return JsonResponse({"people": _described(_people(request.GET.get("q", "")[:40].strip()))})
+
+
+def _people(wanted: str) -> QuerySet[Subscriber]:
+    everybody = Subscriber.objects.filter(ended_at__isnull=True).select_related("town").order_by("pk")
+    everybody = everybody.annotate(
+        is_member=Exists(Membership.objects.filter(subscriber=OuterRef("pk"), left_at__isnull=True))
+    )
+    if wanted.isdecimal():
+        return everybody.filter(pk=int(wanted[:18]))
+    if wanted:
+        names = everybody.filter(town__name_ru__istartswith=wanted) | everybody.filter(
+            town__name_kk__istartswith=wanted
+        )
+        return names | everybody.filter(town__name_en__istartswith=wanted) | everybody.filter(brand=wanted.lower())
+    return everybody
+
+
+def _described(found: QuerySet[Subscriber]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": person.pk,
+            "label": " · ".join(
+                filter(
+                    None,
+                    (
+                        f"#{person.pk}",
+                        person.masked_msisdn,
+                        str(person.town or ""),
+                        person.language,
+                        person.get_brand_display() if person.brand != "activ" else "",
+                        str(person.get_line_status_display()) if person.line_status != "active" else "",
+                        _("member") if person.is_member else "",  # type: ignore[attr-defined]
+                    ),
+                )
+            ),
+        }
+        for person in found[:MOST_PEOPLE]
+    ]
+
+
+def answers(view: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[HttpRequest], JsonResponse]:
+    """Make a view of a function from JSON to JSON; what is refused or missing is told in words."""
+
+    @require_POST
+    def wrapped(request: HttpRequest) -> JsonResponse:
+        try:
+            data = json.loads(request.body or b"{}")
+            if not isinstance(data, dict):
+                raise ValueError
+            return JsonResponse(view(data))
+        except Refusal as refusal:
+            return JsonResponse({"error": str(refusal)}, status=refusal.status)
+        except (ValueError, KeyError, TypeError):
+            return JsonResponse({"error": _("That was not understood.")}, status=422)
+        except (OSError, http.client.HTTPException):
+            return JsonResponse({"error": _("The simulated operator does not answer.")}, status=502)
+
+    return wrapped
+
+
+@answers
+def dial(data: dict[str, Any]) -> dict[str, Any]:
+    """Dial a code from somebody's phone."""
+    person = get_object_or_404(Subscriber, pk=int(data["person"]))
+    return _simulator(
+        "/gateway/dial",
+        {
+            "msisdn": crypto.decrypt_msisdn(person.msisdn),
+            "code": str(data["code"])[:_MOST_TYPED],
+            "dialect": str(data.get("dialect", "native")),
+            "network": str(data.get("network", "")),
+        },
+    )
+
+
+@answers
+def press(data: dict[str, Any]) -> dict[str, Any]:
+    """Answer what the phone shows."""
+    return _simulator("/gateway/press", {"session": str(data["session"]), "typed": str(data["input"])[:_MOST_TYPED]})
+
+
+@answers
+def balance(data: dict[str, Any]) -> dict[str, Any]:
+    """Let the operator's balance be normal, slow or out of order."""
+    return _simulator("/balance/mode", {"mode": str(data["mode"])})
+
+
+@require_GET
+def inbox(request: HttpRequest) -> JsonResponse:
+    """The phone's messages."""
+    return JsonResponse({"messages": []})
+
+
+def clock_view(request: HttpRequest) -> JsonResponse:
+    """Tell the programme's time, or move it and do at once what has come due."""
+    return _move(request) if request.method == "POST" else JsonResponse(_clock())
+
+
+@answers
+def _move(data: dict[str, Any]) -> dict[str, Any]:
+    now = clock.now()
+    month = astana.start_of(astana.next_month(astana.month_of(now)))
+    targets = {
+        "hour": now + timedelta(hours=1),
+        "day": now + timedelta(days=1),
+        "week": now + timedelta(hours=168),
+        "before-month": month - timedelta(seconds=1),
+        "month": month,
+    }
+    to = targets[data["to"]] if data["to"] in targets else _typed_instant(str(data["to"]))
+    movable.move_to(to)
+    return {**_clock(), "done": _catch_up()}
+
+
+def _typed_instant(text: str) -> datetime:
+    typed = datetime.fromisoformat(text)
+    return typed.replace(tzinfo=astana.ZONE) if typed.tzinfo is None else typed
+
+
+def _catch_up() -> str:
+    """Do what beat would ring for, so that it can be seen now."""
+    tasks.make_partitions()
+    lapsed = tasks.expire_grants() or 0
+    issued = tasks.issue_month() or 0
+    tasks.file_dials()
+    return _("Bonuses issued: %(issued)s, lapsed or cancelled: %(lapsed)s") % {"issued": issued, "lapsed": lapsed}
+
+
+def _clock() -> dict[str, Any]:
+    now = clock.now().astimezone(astana.ZONE)
+    return {
+        "now": formats.date_format(timezone.localtime(now), "D j M Y"),
+        "time": time(now.hour, now.minute, now.second).isoformat(),
+        "iso": now.replace(tzinfo=None).isoformat(timespec="minutes"),
+        "is_moved": movable.ahead() > timedelta(),
+    }
+
+
+def _simulator(path: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Ask the simulated operator; raises OSError when it is not there."""
+    where = urlsplit(settings.OPERATOR_BALANCE_URL)
+    if not where.hostname:
+        raise OSError
+    connection = http.client.HTTPConnection(where.hostname, where.port or 80, timeout=30)
+    try:
+        headers = {"Authorization": f"Bearer {settings.OPERATOR_BALANCE_TOKEN}", "Content-Type": "application/json"}
+        connection.request("POST", path, json.dumps(data), headers)
+        answer = json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+    if not isinstance(answer, dict):
+        raise ValueError
+    return answer

@@ -1,0 +1,168 @@
+"use strict";
+// The handset: what is typed goes to the simulated gateway, what the gateway got is what is shown.
+(() => {
+  const page = document.getElementById("handset");
+  const at = (id) => document.getElementById(id);
+  const [ussd, dialed, reply, replyLabel, person] = ["ussd", "dialed", "reply", "reply-label", "person"].map(at);
+  const words = page.dataset;
+  let session = null;
+  let busy = false;
+
+  const token = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
+
+  async function post(url, data) {
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRFToken": token() },
+      body: JSON.stringify(data),
+    });
+    const told = await answer.json();
+    if (told.error) throw new Error(told.error);
+    return told;
+  }
+
+  async function during(work) {
+    if (busy) return;
+    busy = true;
+    const before = ussd.textContent;
+    const timer = setTimeout(() => { ussd.textContent = words.waiting; }, 400);
+    try {
+      await work();
+    } catch (error) {
+      ussd.textContent = error instanceof TypeError ? words.failed : error.message;
+      end();
+    } finally {
+      clearTimeout(timer);
+      if (ussd.textContent === words.waiting) ussd.textContent = before;
+      busy = false;
+    }
+  }
+
+  function show(step) {
+    ussd.textContent = step.text;
+    dialed.textContent = "";
+    session = step.is_over ? null : step.session;
+    replyLabel.hidden = step.is_over;
+    reply.value = "";
+    if (!step.is_over) reply.focus();
+    note(step.wire);
+  }
+
+  function note(wire) {
+    const item = document.createElement("li");
+    for (const text of [wire.request, wire.reply]) {
+      const box = document.createElement("pre");
+      box.textContent = text;
+      item.append(box);
+    }
+    at("wire").prepend(item);
+  }
+
+  function end() {
+    session = null;
+    replyLabel.hidden = true;
+  }
+
+  const dial = (code) => during(async () => {
+    if (!person.value) throw new Error(words.choose);
+    end();
+    dialed.textContent = code;
+    show(await post(words.dial, {
+      person: person.value, code, dialect: at("dialect").value, network: at("network").value,
+    }));
+    refresh();
+  });
+
+  const press = (input) => during(async () => {
+    show(await post(words.press, { session, input }));
+    refresh();
+  });
+
+  function call() {
+    if (session) {
+      if (reply.value.trim()) press(reply.value.trim());
+    } else if (dialed.textContent) {
+      dial(dialed.textContent);
+    }
+  }
+
+  function type(key) {
+    if (session) {
+      reply.value += key;
+      reply.focus();
+    } else {
+      dialed.textContent = (dialed.textContent + key).slice(0, 182);
+    }
+  }
+
+  function erase() {
+    if (session) reply.value = reply.value.slice(0, -1);
+    else dialed.textContent = dialed.textContent.slice(0, -1);
+  }
+
+  function hangUp() {
+    if (session) ussd.textContent = words.ended;
+    else ussd.textContent = "";
+    dialed.textContent = "";
+    end();
+  }
+
+  async function find() {
+    const chosen = person.value;
+    const answer = await fetch(`${words.people}?q=${encodeURIComponent(at("search").value)}`);
+    const { people } = await answer.json();
+    person.replaceChildren(...people.map(({ id, label }) => new Option(label, id, false, String(id) === chosen)));
+    if (!people.length) person.append(new Option(words.nobody, ""));
+    owner();
+  }
+
+  function owner() {
+    const option = person.selectedOptions[0];
+    at("owner").textContent = option && option.value ? option.textContent : "—";
+  }
+
+  // Numbers are looked for by id only, never typed in full into an address.
+  const refresh = () => find().catch(() => {});
+
+  function tell(clock) {
+    at("clock-time").textContent = clock.time;
+    at("clock-day").textContent = clock.now;
+    if (clock.done) at("clock-done").textContent = clock.done;
+  }
+
+  const move = (to) => during(async () => {
+    at("clock-done").textContent = words.waiting;
+    try {
+      const clock = await post(words.clock, { to });
+      tell(clock);
+      at("clock-to").value = clock.iso;
+    } catch (error) {
+      at("clock-done").textContent = error.message;
+    }
+  });
+
+  for (const button of page.querySelectorAll("[data-key]")) button.addEventListener("click", () => type(button.dataset.key));
+  for (const button of page.querySelectorAll("[data-code]")) button.addEventListener("click", () => dial(button.dataset.code));
+  for (const button of page.querySelectorAll("[data-to]")) button.addEventListener("click", () => move(button.dataset.to));
+  at("call").addEventListener("click", call);
+  at("erase").addEventListener("click", erase);
+  at("hang-up").addEventListener("click", hangUp);
+  at("balance").addEventListener("change", (event) => during(() => post(words.balance, { mode: event.target.value })));
+  at("clock-form").addEventListener("submit", (event) => { event.preventDefault(); move(at("clock-to").value); });
+  person.addEventListener("change", () => { hangUp(); owner(); });
+  let pause;
+  at("search").addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(refresh, 200); });
+  document.addEventListener("keydown", (event) => {
+    const inField = event.target.closest("input, select, textarea");
+    if (event.key === "Escape") hangUp();
+    else if (event.key === "Enter" && (event.target === reply || !event.target.closest("input, select, button, a, summary"))) call();
+    else if (inField || event.ctrlKey || event.metaKey || event.altKey) return;
+    else if (/^[0-9*#]$/.test(event.key)) type(event.key);
+    else if (event.key === "Backspace") erase();
+    else return;
+    if (event.key !== "Escape") event.preventDefault();
+  });
+  setInterval(() => fetch(words.clock).then((answer) => answer.json()).then(tell).catch(() => {}), 1000);
+  if (person.options.length && !person.value) person.selectedIndex = 0;
+  owner();
+})();
