@@ -5,6 +5,7 @@ import hashlib
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from smart.lib import crypto
@@ -50,7 +51,7 @@ class Town(models.Model):
         verbose_name_plural = _("towns")
 
     def __str__(self) -> str:
-        return self.name_ru
+        return str(getattr(self, f"name_{get_language()}", self.name_ru))
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):

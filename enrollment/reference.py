@@ -8,9 +8,9 @@ from enrollment import towns
 from enrollment.models import ConsentText, Region, Town
 from smart.lib import clock
 
-# Must fit one USSD screen with its keys, in every language (J3); what is agreed to, how, and that it is free (J4).
-CONSENT_KK = "Серіктес ұсыныстары мен сауалнамаларға келісесіз бе (SMS, USSD, қоңырау)?"
-CONSENT_RU = "Согласны на предложения партнёров и опросы (SMS, USSD, звонки)?"
+# Must fit one USSD screen with its keys, in every language (J3); what is agreed to, and how.
+CONSENT_KK = "Серіктес ұсыныстары мен сауалнамаға келісесіз бе: SMS, USSD, қоңырау?"
+CONSENT_RU = "Предложения партнёров и опросы по SMS, USSD, звонкам: согласны?"
 CONSENT_EN = "Do you agree to get partners' offers and surveys by SMS, USSD and calls? It is free."
 
 

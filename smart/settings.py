@@ -49,6 +49,8 @@ def encryption_keys(text: str) -> dict[str, str]:
 
 
 LOCAL = switch("SMART_LOCAL", default=False)
+if LOCAL:
+    from smart.local import accounts
 
 
 # Core
@@ -291,6 +293,7 @@ ROAMING_UNKNOWN = choice(
     "ROAMING_UNKNOWN", default="refuse", among=("refuse", "allow")
 )  # B4: refuse | allow, when the network cannot say
 MOVABLE_CLOCK = LOCAL and env.bool("MOVABLE_CLOCK", default=True)  # the handset page moves it
+DEMO = {"accounts": accounts.DEMO_ACCOUNTS, "password": accounts.DEMO_PASSWORD} if LOCAL else None
 CARE_NUMBERS = ("3030", "8 (727) 258-83-00")
 OPERATOR_BALANCE_URL = env.str("OPERATOR_BALANCE_URL", default="")  # TMF654 bucket; empty: the bonus alone is told
 OPERATOR_BALANCE_TOKEN = env.str("OPERATOR_BALANCE_TOKEN", default="")

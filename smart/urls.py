@@ -1,5 +1,6 @@
 """Every address of the platform."""
 
+from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
@@ -8,6 +9,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from smart.front import front, healthz
 
+docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
+
 urlpatterns = [
     path("api/ussd/v1/", include("smart.ussd.urls")),  # first: the busiest
     path("api/charging/v1/", include("bonuses.urls")),
@@ -15,7 +18,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("language/", set_language, name="set_language"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", csp_update({"style-src": ["'unsafe-inline'"]})(docs), name="docs"),  # Swagger UI styles inline
     path("admin/", admin.site.urls),
 ]
 if settings.LOCAL:

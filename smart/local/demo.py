@@ -9,8 +9,8 @@ from bonuses import operations as bonuses
 from enrollment import operations as enrollment
 from enrollment.models import Subscriber
 from smart import directory, programme
-from smart.front import DEMO_ACCOUNTS, DEMO_PASSWORD
 from smart.local import clients
+from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
 
 FILE = Path(__file__).parent / "data" / "subscribers.csv"
 MEMBERS = 200

@@ -22,6 +22,7 @@ from typing import Protocol
 import environ
 
 from smart.local import embedded, ground, processes
+from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
 from smart.local.embedded import PROJECT, CannotStart
 
 _DEATHS_IN_A_ROW = 5
@@ -215,7 +216,10 @@ class Supervisor:
             connection.close()
 
     def _welcome(self, seconds: float) -> str:
-        return f"\nSMART is up at {self.address} (in {seconds:.1f} s; Ctrl-C stops it; logs: {self.logs})\n"
+        return (
+            f"\nSMART is up at {self.address} (in {seconds:.1f} s; Ctrl-C stops it; logs: {self.logs})\n"
+            f"Demo accounts: {', '.join(DEMO_ACCOUNTS)}; password: {DEMO_PASSWORD}\n"
+        )
 
     def _stop(self) -> None:
         """End our own processes first, then the servers they use."""

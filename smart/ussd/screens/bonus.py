@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from bonuses import operations as bonuses
@@ -50,7 +49,8 @@ def _main_balance(visit: Visit) -> str:
     amount = operator.main_balance(subscriber) if subscriber is not None and subscriber.ended_at is None else None
     if amount is None:
         return _("Balance: no data now")
-    return _("Balance: %(amount)s KZT") % {"amount": number_format(amount, decimal_pos=2, use_l10n=True)}
+    written = f"{amount:.2f}" if visit.language == "en" else f"{amount:.2f}".replace(".", ",")
+    return _("Balance: %(amount)s KZT") % {"amount": written}
 
 
 def _bonus(visit: Visit) -> str:
