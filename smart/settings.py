@@ -292,7 +292,7 @@ HOME_PLMNS = env.list("HOME_PLMNS", default=["40102"])  # Kcell's network: elsew
 ROAMING_UNKNOWN = choice(
     "ROAMING_UNKNOWN", default="refuse", among=("refuse", "allow")
 )  # B4: refuse | allow, when the network cannot say
-MOVABLE_CLOCK = LOCAL and env.bool("MOVABLE_CLOCK", default=True)  # the handset page moves it
+MOVABLE_CLOCK = LOCAL and switch("MOVABLE_CLOCK", default=True)  # the handset page moves it
 DEMO = {"accounts": accounts.DEMO_ACCOUNTS, "password": accounts.DEMO_PASSWORD} if LOCAL else None
 CARE_NUMBERS = ("3030", "8 (727) 258-83-00")
 OPERATOR_BALANCE_URL = env.str("OPERATOR_BALANCE_URL", default="")  # TMF654 bucket; empty: the bonus alone is told
