@@ -7,7 +7,7 @@ controller does, and its workers find the URL in their environment.
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -20,8 +20,9 @@ from django.test import TransactionTestCase
 
 import bonuses.reference
 import enrollment.reference
+import smart.local.clock
 from enrollment.models import Subscriber
-from smart.lib import crypto
+from smart.lib import clock, crypto
 from smart.local import embedded
 
 # Shipped with the schema and changed by no test: kept. Terms and consent texts are shipped too, but tests add some.
@@ -40,6 +41,7 @@ _server: embedded.Postgres | None = None
 
 def pytest_configure(config: pytest.Config) -> None:
     global _server
+    clock.install(clock.machine)  # the local set-up's movable one asks the database
     if "DATABASE_URL" in os.environ or config.option.collectonly or config.option.help or config.option.version:
         return
     folder = Path(tempfile.mkdtemp(prefix="smart-test-"))
@@ -83,6 +85,14 @@ TransactionTestCase._fixture_teardown = _forget
 def now() -> datetime:
     """A Monday noon in Astana, inside the send window and far from a month's turn."""
     return datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def movable_clock() -> Iterator[None]:
+    """Let the programme's clock be moved, as the handset page does."""
+    clock.install(smart.local.clock.now)
+    yield
+    clock.install(clock.machine)
 
 
 @pytest.fixture
