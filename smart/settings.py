@@ -10,6 +10,7 @@ from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -102,6 +103,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "smart.backoffice.middleware.AdminPolicy",
 ]
 # The machines' edge (USSD gateway, charging system) has no use for sessions, cookies or CSRF (smart/wsgi.py).
 EDGE_MIDDLEWARE = ["smart.lib.requests.RequestIdMiddleware"]
@@ -174,7 +176,7 @@ SESSION_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ("/admin/",),  # unfold needs Alpine's eval; smart.lib.requests sets a relaxed one there
+    "EXCLUDE_URL_PREFIXES": ("/admin/",),  # smart.backoffice.middleware sets a relaxed one there
     "DIRECTIVES": {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
@@ -234,6 +236,34 @@ LOGGING = {
         "level": choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
     },
     "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
+}
+
+# Back office (django-unfold)
+UNFOLD = {
+    "SITE_TITLE": "SMART",
+    "SITE_HEADER": "SMART",
+    "SITE_SUBHEADER": _("Back office"),
+    "SITE_ICON": lambda request: static("icon.svg"),
+    "STYLES": [lambda request: static("backoffice.css")],
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "smart.backoffice.dashboard.context",
+    "BORDER_RADIUS": "8px",
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "smart.backoffice.navigation.menu"},
+    "COLORS": {
+        "primary": {
+            "50": "#fff7ed",
+            "100": "#ffedd5",
+            "200": "#fed7aa",
+            "300": "#fdba74",
+            "400": "#fb923c",
+            "500": "#ea580c",
+            "600": "#c2410c",
+            "700": "#9a3412",
+            "800": "#7c2d12",
+            "900": "#6b2610",
+            "950": "#431407",
+        },
+    },
 }
 
 # REST

@@ -19,6 +19,8 @@ urlpatterns = [
     path("language/", set_language, name="set_language"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", csp_update({"style-src": ["'unsafe-inline'"]})(docs), name="docs"),  # Swagger UI styles inline
+    path("admin/care/", include("smart.care.urls")),
+    path("admin/imports/", include("smart.backoffice.imports_urls")),
     path("admin/", admin.site.urls),
 ]
 if settings.LOCAL:

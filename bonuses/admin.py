@@ -1,0 +1,125 @@
+"""Terms, grants, the ledger and debits in the back office."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import InternalError, transaction
+from django.db.utils import IntegrityError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from bonuses.models import BonusTerms, Debit, Grant, LedgerEntry, PayableService
+from smart.lib import clock
+from smart.lib.admin import ReadOnlyAdmin
+from smart.lib.astana import month_of
+
+
+class PayableInline(TabularInline):
+    """What the units of these terms pay for (B9); nothing listed, nothing paid."""
+
+    model = PayableService
+    extra = 0
+
+    def has_change_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """As the terms."""
+        return super().has_change_permission(request, obj) and _is_future(obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """As the terms."""
+        return super().has_add_permission(request, obj) and (obj is None or _is_future(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """As the terms."""
+        return super().has_delete_permission(request, obj) and _is_future(obj)
+
+
+def _is_future(terms: BonusTerms | None) -> bool:
+    return terms is not None and terms.effective_from > month_of(clock.now())
+
+
+@admin.register(BonusTerms)
+class BonusTermsAdmin(ModelAdmin):
+    """Versions: a month that has begun keeps its terms, future ones are added and changed here."""
+
+    list_display = ["kind", "effective_from", "units", "valid_hours", "activate_within_days"]
+    list_filter = ["kind"]
+    ordering = ["kind", "-effective_from"]
+    inlines = [PayableInline]
+
+    def has_change_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """Only terms of a month to come can be changed."""
+        return super().has_change_permission(request, obj) and (obj is None or _is_future(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """Only terms of a month to come can be deleted."""
+        return super().has_delete_permission(request, obj) and _is_future(obj)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """New terms begin with a month to come."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+
+        class FutureForm(form):  # type: ignore[misc, valid-type]
+            def clean_effective_from(self) -> Any:
+                month = self.cleaned_data["effective_from"]
+                if month.day != 1:
+                    self.add_error("effective_from", _("Terms begin on the first of a month."))
+                elif month <= month_of(clock.now()):
+                    self.add_error("effective_from", _("Terms can be set for months to come only."))
+                return month
+
+        return FutureForm
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What the database refuses is said in words."""
+        try:
+            with transaction.atomic():
+                return super().changeform_view(request, *args, **kwargs)
+        except (IntegrityError, InternalError):
+            messages.error(request, _("Bonuses were issued under these terms: they cannot be changed."))
+            return redirect("admin:bonuses_bonusterms_changelist")
+
+
+@admin.register(Grant)
+class GrantAdmin(ReadOnlyAdmin):
+    """Changed by operations only."""
+
+    list_display = ["pk", "month", "subscriber", "kind", "units", "remaining", "state", "activated_at", "expires_at"]
+    list_select_related = ["subscriber"]
+    list_filter = ["state", "kind"]
+    search_fields = ["=subscriber__pk"]
+    ordering = ["-month", "-pk"]  # the partitions' own key
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    """Append-only (B12): the database refuses changes."""
+
+    list_display = ["pk", "month", "subscriber", "grant_id", "kind", "units", "at", "reason"]
+    list_select_related = ["subscriber"]
+    list_filter = ["kind"]
+    search_fields = ["=grant_id"]
+    ordering = ["-month", "-pk"]
+
+
+@admin.register(Debit)
+class DebitAdmin(ReadOnlyAdmin):
+    """Charging requests and their answers."""
+
+    list_display = [
+        "pk",
+        "request_id",
+        "client",
+        "subscriber",
+        "service",
+        "units_asked",
+        "units_granted",
+        "refusal",
+        "event_at",
+    ]
+    list_select_related = ["client", "subscriber"]
+    list_filter = ["refusal", "service"]
+    search_fields = ["=request_id", "=subscriber__pk"]
+    ordering = ["-month", "-pk"]
+    exclude = ["body_digest", "answer"]

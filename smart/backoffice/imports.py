@@ -1,0 +1,150 @@
+"""Directory imports in the back office: upload, see what would change, confirm, watch."""
+
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.decorators import permission_required
+from django.core.files.uploadedfile import UploadedFile
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from enrollment.directory import operations
+from enrollment.models import DirectoryImport
+from smart import directory
+from smart.lib import clock
+from smart.lib.errors import Refusal
+
+_SEE, _ADD = "enrollment.view_directoryimport", "enrollment.add_directoryimport"
+Phase = DirectoryImport.Phase
+# In the order of the preview, with what each count means.
+COUNTS = {
+    "new": gettext_lazy("new lines"),
+    "changed": gettext_lazy("changed lines"),
+    "unchanged": gettext_lazy("unchanged lines"),
+    "recycled": gettext_lazy("numbers with a new owner"),
+    "vanishing": gettext_lazy("lines no longer there"),
+    "memberships_ending": gettext_lazy("memberships that end"),
+    "duplicates": gettext_lazy("identical lines again"),
+    "superseded": gettext_lazy("lines with another of the same number below"),
+    "rejected": gettext_lazy("rejected lines"),
+    "warnings": gettext_lazy("fields left as they were"),
+}
+
+
+class UploadForm(forms.Form):
+    """An export and what it is."""
+
+    file = forms.FileField(label=gettext_lazy("Export (CSV)"))
+    is_full = forms.BooleanField(
+        label=gettext_lazy("This is the full export: lines missing from it are gone"), required=False, initial=True
+    )
+    may_vanish = forms.BooleanField(label=gettext_lazy("More than 5 % of the lines may be gone"), required=False)
+
+
+def page(permission: str) -> Any:
+    """A page of the back office for those who may."""
+
+    def wrap(view: Any) -> Any:
+        return admin.site.admin_view(permission_required(permission, raise_exception=True)(view))
+
+    return wrap
+
+
+def _render(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    return render(request, template, {**admin.site.each_context(request), "title": title, **context})
+
+
+@page(_SEE)
+def list_view(request: HttpRequest) -> HttpResponse:
+    """Earlier imports, and the upload of another."""
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and request.user.has_perm(_ADD) and form.is_valid():
+        try:
+            run = _upload(request, form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error("file", str(refusal))
+        else:
+            return redirect("imports:one", run.pk)
+    runs = DirectoryImport.objects.order_by("-pk")[:20]
+    title = _("Directory imports")
+    return _render(request, "imports/list.html", title, form=form, runs=runs, may_add=request.user.has_perm(_ADD))
+
+
+def _upload(request: HttpRequest, data: dict[str, Any]) -> DirectoryImport:
+    file: UploadedFile = data["file"]
+    path = directory.keep_upload(file.chunks, token_hex(8))
+    try:
+        return directory.begin(
+            path=path,
+            file_name=file.name or "",
+            is_full=data["is_full"],
+            may_vanish=data["may_vanish"],
+            by=f"staff:{request.user.get_username()}",
+            now=clock.now(),
+        )
+    except Refusal:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@page(_SEE)
+def one(request: HttpRequest, import_id: int) -> HttpResponse:
+    """An import: its progress, its preview, its end."""
+    run = get_object_or_404(DirectoryImport, pk=import_id)
+    counts = [(meaning, run.counts.get(name, 0)) for name, meaning in COUNTS.items()]
+    return _render(
+        request,
+        "imports/one.html",
+        run.file_name,
+        run=run,
+        counts=counts,
+        is_moving=run.phase in (Phase.UPLOADED, Phase.APPLYING) or (run.phase == Phase.STAGED and run.is_confirmed),
+        may_decide=run.phase == Phase.STAGED and not run.is_confirmed and request.user.has_perm(_ADD),
+    )
+
+
+@page(_SEE)
+def progress(request: HttpRequest, import_id: int) -> HttpResponse:
+    """How far it is, for the bar."""
+    run = get_object_or_404(DirectoryImport, pk=import_id)
+    return JsonResponse({"phase": f"{run.phase}:{run.is_confirmed}", "percent": run.percent})
+
+
+@page(_ADD)
+@require_POST
+def confirm(request: HttpRequest, import_id: int) -> HttpResponse:
+    """Apply what the preview showed."""
+    run = get_object_or_404(DirectoryImport, pk=import_id)
+    try:
+        operations.check_vanishing(run)
+        DirectoryImport.objects.filter(pk=run.pk, phase=Phase.STAGED).update(is_confirmed=True)
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return redirect("imports:one", import_id)
+
+
+@page(_ADD)
+@require_POST
+def discard(request: HttpRequest, import_id: int) -> HttpResponse:
+    """Drop a staged import; nothing was changed by it."""
+    run = get_object_or_404(DirectoryImport, pk=import_id, phase=Phase.STAGED, is_confirmed=False)
+    operations.refuse(run=run, why=_("Discarded."))
+    Path(run.path).unlink(missing_ok=True)
+    return redirect("imports:list")
+
+
+@page(_SEE)
+def report(request: HttpRequest, import_id: int) -> HttpResponse:
+    """Download the report: line, field, reason."""
+    run = get_object_or_404(DirectoryImport, pk=import_id)
+    path = Path(run.report) if run.report else None
+    if path is None or not path.is_file() or Path(settings.MEDIA_ROOT) not in path.parents:
+        raise Http404
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"report-{run.pk}.csv")

@@ -1,0 +1,59 @@
+"""The back office's menu, by what people come for."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _item(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(name if ":" in name else f"admin:{name}"),
+        "permission": lambda request: request.user.has_perm(permission),
+    }
+
+
+def menu(request: HttpRequest) -> list[dict[str, Any]]:
+    """Groups of links; each is shown to who may open it."""
+    return [
+        {
+            "title": _("Care"),
+            "items": [_item(_("Care desk"), "support_agent", "care:find", "enrollment.view_subscriber")],
+        },
+        {
+            "title": _("Programme"),
+            "items": [
+                _item(_("Bonus terms"), "tune", "bonuses_bonusterms_changelist", "bonuses.view_bonusterms"),
+                _item(_("Consent texts"), "contract", "enrollment_consenttext_changelist",
+                      "enrollment.view_consenttext"),
+                _item(_("Directory imports"), "upload_file", "imports:list", "enrollment.view_directoryimport"),
+                _item(_("Job runs"), "schedule", "jobs_jobrun_changelist", "jobs.view_jobrun"),
+            ],
+        },
+        {
+            "title": _("Records"),
+            "items": [
+                _item(_("Subscribers"), "sim_card", "enrollment_subscriber_changelist", "enrollment.view_subscriber"),
+                _item(_("Memberships"), "group", "enrollment_membership_changelist", "enrollment.view_membership"),
+                _item(_("Consent records"), "verified", "enrollment_consentevent_changelist",
+                      "enrollment.view_consentevent"),
+                _item(_("Grants"), "redeem", "bonuses_grant_changelist", "bonuses.view_grant"),
+                _item(_("Ledger"), "receipt_long", "bonuses_ledgerentry_changelist", "bonuses.view_ledgerentry"),
+                _item(_("Debits"), "payments", "bonuses_debit_changelist", "bonuses.view_debit"),
+                _item(_("Dials"), "dialpad", "ussd_dial_changelist", "ussd.view_dial"),
+                _item(_("Towns"), "location_city", "enrollment_town_changelist", "enrollment.view_town"),
+            ],
+        },
+        {
+            "title": _("Administration"),
+            "items": [
+                _item(_("API clients"), "key", "access_apiclient_changelist", "access.view_apiclient"),
+                _item(_("Audit trail"), "policy", "access_auditevent_changelist", "access.view_auditevent"),
+                _item(_("Staff"), "badge", "auth_user_changelist", "auth.view_user"),
+                _item(_("Roles"), "shield_person", "auth_group_changelist", "auth.view_group"),
+            ],
+        },
+    ]  # fmt: skip

@@ -1,0 +1,34 @@
+"""The roles of the back office, as data: groups and what they may do."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+_SEEN_BY_ALL = [
+    "view_region", "view_town", "view_membership", "view_consenttext", "view_bonusterms", "view_payableservice",
+    "view_jobrun",
+]  # fmt: skip
+ROLES = {
+    "marketing": [
+        *_SEEN_BY_ALL, "add_consenttext", "change_consenttext", "delete_consenttext", "add_bonusterms",
+        "change_bonusterms", "delete_bonusterms", "add_payableservice", "change_payableservice",
+        "delete_payableservice", "view_directoryimport", "add_directoryimport", "view_grant",
+    ],
+    "care": [
+        *_SEEN_BY_ALL, "view_subscriber", "change_membership", "view_consentevent", "view_grant", "view_ledgerentry",
+        "view_debit", "view_dial",
+    ],
+    "administrator": [],
+}  # fmt: skip
+_ROOMS = ["enrollment", "bonuses", "access", "jobs", "ussd", "auth"]
+
+
+def load(**_: Any) -> None:
+    """Create the roles and give them their permissions; what staff added to a role by hand is kept."""
+    for name, codenames in ROLES.items():
+        group, _made = Group.objects.get_or_create(name=name)
+        wanted = Q(codename__in=codenames)
+        if name == "administrator":
+            wanted = Q(content_type__app_label__in=_ROOMS)
+        group.permissions.add(*Permission.objects.filter(wanted))
