@@ -5,16 +5,25 @@ files are made from them and committed, so that a fresh clone runs without a com
 """
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import write_po
 
-LOCALE = Path(__file__).resolve().parents[2] / "locale"
+PROJECT = Path(__file__).resolve().parents[2]
+LOCALE = PROJECT / "locale"
+ROOMS = ("smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
+KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None}
+_IN_FSTRING = re.compile(r"{_\('([^']+)'\)}")  # Babel sees into these from Python 3.12 on only
+_TRANSLATE = re.compile(r'{% translate "([^"]+)"')
+_BLOCK = re.compile(r"{% blocktranslate[^%]*%}(.*?){% endblocktranslate %}", re.DOTALL)
+_VARIABLE = re.compile(r"{{ (\w+) }}")
 LANGUAGES = ("kk", "ru", "en")
 _MADE = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that the same messages make the same files
 
@@ -27,6 +36,26 @@ def messages() -> dict[str, dict[str, str]]:
             if merged.setdefault(msgid, texts) != texts:
                 raise ValueError(f"{path.name}: {msgid!r} is translated differently in another part")
     return merged
+
+
+def used() -> set[str]:
+    """Every msgid that code and templates ask for."""
+    found = set()
+    for room in ROOMS:
+        for path in (PROJECT / room).rglob("*.py"):
+            with path.open("rb") as file:
+                found |= {str(message) for _line, message, _c, _x in extract("python", file, KEYWORDS) if message}
+            found |= set(_IN_FSTRING.findall(path.read_text(encoding="utf-8")))
+    for path in (PROJECT / "templates").rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        found |= set(_TRANSLATE.findall(text))
+        found |= {_VARIABLE.sub(r"%(\1)s", body) for body in _BLOCK.findall(text)}
+    return found
+
+
+def missing() -> set[str]:
+    """The msgids that are used and have no translation."""
+    return used() - set(messages())
 
 
 def build(language: str) -> dict[str, bytes]:
