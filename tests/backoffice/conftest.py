@@ -1,0 +1,3 @@
+from tests.bonuses.conftest import make_member
+
+__all__ = ["make_member"]

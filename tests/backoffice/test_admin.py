@@ -1,0 +1,131 @@
+"""The back office: lists open within a query budget, history is not editable, roles see what is theirs."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from bonuses.models import BonusTerms
+from enrollment.models import ConsentText, Subscriber
+from smart.backoffice import roles
+from smart.lib.admin import ReadOnlyAdmin
+from tests.bonuses.conftest import Member
+
+pytestmark = pytest.mark.django_db
+OURS = ("enrollment", "bonuses", "access", "jobs", "ussd")
+REGISTERED = [model for model in admin.site._registry if model._meta.app_label in OURS]
+
+
+def signed_in(role: str) -> Client:
+    roles.load()
+    user = User.objects.create_user(role, password="x", is_staff=True, is_superuser=role == "root")
+    user.groups.set(Group.objects.filter(name=role))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def address(model: type, page: str = "") -> str:
+    return f"/admin/{model._meta.app_label}/{model._meta.model_name}/{page}"
+
+
+@pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
+def test_every_list_opens_within_its_budget_whatever_its_length(
+    make_member: Member, model: type, django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    client = signed_in("root")
+    for _number in range(12):
+        make_member()
+
+    with django_assert_max_num_queries(12):
+        assert client.get(address(model)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["LedgerEntry", "Grant", "Debit", "ConsentEvent", "AuditEvent", "JobRun", "Dial", "Membership", "Subscriber"]
+)
+def test_what_happened_is_shown_and_not_changed(name: str) -> None:
+    model = next(model for model in REGISTERED if model.__name__ == name)
+
+    assert isinstance(admin.site._registry[model], ReadOnlyAdmin)
+    assert signed_in("root").get(address(model, "add/")).status_code == 403
+
+
+def test_no_list_shows_a_number(make_subscriber: Callable[..., Subscriber]) -> None:
+    make_subscriber()
+    client = signed_in("root")
+
+    for model in REGISTERED:
+        assert "7010000001" not in client.get(address(model)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("role", "model", "status"),
+    [
+        ("marketing", "BonusTerms", 200),
+        ("marketing", "Subscriber", 403),
+        ("marketing", "ApiClient", 403),
+        ("care", "Subscriber", 200),
+        ("care", "LedgerEntry", 200),
+        ("care", "ApiClient", 403),
+        ("administrator", "ApiClient", 200),
+        ("administrator", "AuditEvent", 200),
+    ],
+)
+def test_roles_see_what_is_theirs(role: str, model: str, status: int) -> None:
+    found = next(found for found in apps.get_models() if found.__name__ == model)
+
+    assert signed_in(role).get(address(found)).status_code == status
+
+
+def terms_form(effective_from: str) -> dict[str, str]:
+    empty = {f"payable-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL", "MIN_NUM", "MAX_NUM")}
+    figures = {"units": "600", "valid_hours": "168", "activate_within_days": "30"}
+    return {"kind": "monthly", "effective_from": effective_from, **figures, **empty}
+
+
+def test_terms_are_set_for_months_to_come_only(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smart.lib.clock._source", lambda: now)
+    client = signed_in("marketing")
+
+    for day in ("2026-11-01", "2026-12-02"):
+        client.post(address(BonusTerms, "add/"), terms_form(day))
+    client.post(address(BonusTerms, "add/"), terms_form("2026-12-01"))
+
+    assert BonusTerms.objects.get(units=600).effective_from == date(2026, 12, 1)
+
+
+def test_a_consent_text_is_published_once_it_fits(client: Client) -> None:
+    staff = signed_in("marketing")
+    fits = ConsentText.objects.create(version=2, text_kk="Келісесіз бе?", text_ru="Согласны?", text_en="Do you agree?")
+    long = ConsentText.objects.create(version=3, text_kk="Келісесіз бе? " * 30, text_ru="Да?", text_en="Yes?")
+
+    for text in (fits, long):
+        staff.get(address(ConsentText, f"{text.pk}/publish"), follow=True)
+
+    fits.refresh_from_db()
+    long.refresh_from_db()
+    assert fits.published_at is not None
+    assert long.published_at is None
+
+
+def test_the_dashboard_counts(make_member: Member, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smart.lib.clock._source", lambda: now)
+    make_member()
+
+    page = signed_in("root").get("/admin/").content.decode()
+
+    assert "23.11" in page
+
+
+def test_the_back_office_takes_nothing_from_outside() -> None:
+    answer = signed_in("root").get("/admin/")
+
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    assert "//cdn" not in answer.content.decode()

@@ -1,0 +1,3 @@
+from tests.ussd.conftest import gateway
+
+__all__ = ["gateway"]
