@@ -316,6 +316,8 @@ SCHEDULE = {
     "resume-imports": {"task": "smart.tasks.resume_imports", "every": timedelta(seconds=10), "queue": "imports"},
 }
 
+CELERY_TASK_ROUTES = {entry["task"]: {"queue": entry.get("queue", "smart")} for entry in SCHEDULE.values()}
+
 # The programme (rules are data in the database; these are the operator's facts and policies)
 HOME_MCC = "401"  # Kazakhstan: B4
 HOME_PLMNS = env.list("HOME_PLMNS", default=["40102"])  # Kcell's network: elsewhere a debit is roaming (B9)

@@ -11,7 +11,7 @@ from smart.lib.astana import month_of
 from smart.ussd import sessions
 
 
-@shared_task(queue="smart")
+@shared_task
 def make_partitions() -> int:
     """Make next months' partitions, and forget job runs of long ago (ADR 0004)."""
     now = clock.now()
@@ -19,37 +19,37 @@ def make_partitions() -> int:
     return bonuses.make_partitions(now=now) + partitions.ensure_ahead("ussd_dial", month_of(now))
 
 
-@shared_task(queue="smart")
+@shared_task
 def issue_month() -> int | None:
     """Issue the month's bonus (B1)."""
     return bonuses.issue_month(now=clock.now())
 
 
-@shared_task(queue="smart")
+@shared_task
 def expire_grants() -> int | None:
     """Close what lapsed or was not activated in time (B5, B6)."""
     return bonuses.expire(now=clock.now())
 
 
-@shared_task(queue="smart")
+@shared_task
 def end_lost_memberships() -> int | None:
     """End memberships of lines that changed hands (J7)."""
     return programme.end_lost_memberships_daily(now=clock.now(), by="job:end_lost_memberships")
 
 
-@shared_task(queue="smart")
+@shared_task
 def file_dials() -> int:
     """File finished USSD sessions for the care desk."""
     return sessions.file_finished(now=clock.now())
 
 
-@shared_task(queue="smart")
+@shared_task
 def forget_nonces() -> int:
     """Forget the nonces of requests too old to be replayed."""
     return auth.forget_nonces()
 
 
-@shared_task(queue="imports")
+@shared_task
 def resume_imports() -> int:
     """Read uploaded directory exports and apply the confirmed ones."""
     return directory.work_off(now=clock.now())

@@ -22,8 +22,9 @@
   }
 
   async function during(work) {
-    if (busy) return;
+    if (busy) return; // like a real phone: no key counts while the network is at it
     busy = true;
+    page.setAttribute("aria-busy", "true");
     const before = ussd.textContent;
     const timer = setTimeout(() => { ussd.textContent = words.waiting; }, 400);
     try {
@@ -35,6 +36,7 @@
       clearTimeout(timer);
       if (ussd.textContent === words.waiting) ussd.textContent = before;
       busy = false;
+      page.setAttribute("aria-busy", "false");
     }
   }
 

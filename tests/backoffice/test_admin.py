@@ -46,7 +46,8 @@ def test_every_list_opens_within_its_budget_whatever_its_length(
 
 
 @pytest.mark.parametrize(
-    "name", ["LedgerEntry", "Grant", "Debit", "ConsentEvent", "AuditEvent", "JobRun", "Dial", "Membership", "Subscriber"]
+    "name",
+    ["LedgerEntry", "Grant", "Debit", "ConsentEvent", "AuditEvent", "JobRun", "Dial", "Membership", "Subscriber"],
 )
 def test_what_happened_is_shown_and_not_changed(name: str) -> None:
     model = next(model for model in REGISTERED if model.__name__ == name)

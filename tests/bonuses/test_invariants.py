@@ -35,7 +35,8 @@ PLANTED = {
     "one_waits": "INSERT INTO bonuses_grant SELECT nextval('bonuses_grant_id_seq'), '2026-10-01', kind, source, units,"
     " remaining, state, issued_at, activate_by, activated_at, expires_at, closed_at, subscriber_id, terms_id"
     " FROM bonuses_grant WHERE id = {w}",
-    "debits_within_validity": "UPDATE bonuses_ledgerentry SET at = '2027-01-01' WHERE grant_id = {g} AND kind = 'debit'",
+    "debits_within_validity": "UPDATE bonuses_ledgerentry SET at = '2027-01-01'"
+    " WHERE grant_id = {g} AND kind = 'debit'",
     "nothing_open_after_lapse": "UPDATE bonuses_grant SET expires_at = activated_at + interval '1 minute'"
     " WHERE id = {g}",
     "nothing_open_after_leaving": "UPDATE enrollment_membership SET left_at = now(), left_by = 'x', left_reason ="
@@ -52,7 +53,7 @@ PLANTED = {
 
 @pytest.fixture
 def unguarded() -> Iterator[Callable[[str], None]]:
-    """Run SQL past the triggers, as only a superuser on a restored copy could; CHECKs of a planted table are dropped."""
+    """Run SQL past the triggers and the month's CHECK, as only a superuser of the database could."""
 
     def run(sql: str) -> None:
         with connection.cursor() as cursor:

@@ -48,7 +48,7 @@ def test_every_screen_fits_one_page(
 ) -> None:
     monkeypatch.setattr(operator, "main_balance", lambda subscriber: Decimal("123456.50"))
     at(NOW)
-    anna, boris, clara = (make_subscriber(language=language) for _ in range(3))
+    _anna, boris, clara = (make_subscriber(language=language) for _ in range(3))
     make_subscriber(language=language, brand="kcell")
     make_subscriber(language=language, line_status="suspended")
     enroll(clara, NOW)
@@ -60,7 +60,8 @@ def test_every_screen_fits_one_page(
             (one, "*555*00#"), (one, "*555*2#"), (one, "*111*3#"), (one, "*555#", "4"), (one, "*555#", "5"),
             (one, "*777#"), (kcell, "*555*1#"), (suspended, "*555*1#"), ("3000", "*555#"),
             (one, "*555*1#", "1"), (one, "*555*1#"), (one, "*555#"), (one, "*111*3#"), (one, "*555*00#"),
-            (one, "*555*00#"), (one, "*111*3#"), (one, "*555#", "2"), (one, "*555#", "2", "5"), (one, "*555#", "2", "2"),
+            (one, "*555*00#"), (one, "*111*3#"), (one, "*555#", "2"), (one, "*555#", "2", "5"),
+            (one, "*555#", "2", "2"),
             (one, "*555#", "2", "1"), (two, "*555*1#", "1"), (two, "*555*2#"), (one, "*555*1#", "1"), (one, "*555*00#"),
             (one, "*555*2#"),
         ]:  # fmt: skip

@@ -1,0 +1,146 @@
+"""The whole life of a member on the handset, in Kazakh, with the clock moved (J2-J5, B1-B6, B10)."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from enrollment.models import Membership, Subscriber, Town
+from smart.access import auth
+from smart.lib import clock
+from smart.lib.astana import ZONE
+from smart.local import clients, simulator
+from smart.local import clock as movable
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+TOKEN = "local"
+
+
+@pytest.fixture
+def operator(live_server: Any, settings: Any) -> Iterator[None]:
+    """The simulated operator, calling the live server."""
+    auth.forget_cached()
+    keys = clients.ensure(now=clock.now())
+    server = simulator.serve(0, urlsplit(live_server.url).port or 0, TOKEN, keys)
+    settings.OPERATOR_BALANCE_URL = f"http://127.0.0.1:{server.server_port}/tmf-api/prepayBalanceManagement/v4"
+    settings.OPERATOR_BALANCE_TOKEN = TOKEN
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def moved_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock that the page moves, begun at a Tuesday noon early in a month."""
+    began = time.monotonic()
+    noon = datetime(2026, 11, 3, 12, 0, tzinfo=ZONE)
+    monkeypatch.setattr(clock, "machine", lambda: noon + timedelta(seconds=time.monotonic() - began))
+    monkeypatch.setattr(movable, "_read_at", -1.0)
+    monkeypatch.setattr(clock, "_source", movable.now)
+
+
+@pytest.fixture
+def handset(
+    page: Page, live_server: Any, operator: None, moved_clock: None, make_subscriber: Callable[..., Subscriber]
+) -> Page:
+    """The page with one Kazakh-speaking subscriber of Almaty chosen, and nothing amiss in its console."""
+    make_subscriber(language="kk", town=Town.objects.get(code="almaty"))
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto(f"{live_server.url}/")
+    page.get_by_role("button", name="KK").click()
+    page.goto(f"{live_server.url}/handset/")
+    yield page
+    assert complaints == []
+
+
+def settle(page: Page) -> None:
+    """Wait until the network has answered: a key pressed meanwhile would not count."""
+    expect(page.locator("#handset")).to_have_attribute("aria-busy", "false")
+
+
+def dial(page: Page, code: str, shown: str) -> None:
+    page.get_by_role("button", name=code, exact=True).click()
+    expect(page.locator("#ussd")).to_contain_text(shown)
+    settle(page)
+
+
+def press(page: Page, key: str, shown: str) -> None:
+    page.locator("#reply").fill(key)
+    page.locator("#reply").press("Enter")
+    settle(page)
+    expect(page.locator("#ussd")).to_contain_text(shown)
+
+
+def move(page: Page, to: str, done: str) -> None:
+    page.locator(f"[data-to='{to}']").click()
+    expect(page.locator("#clock-done")).to_contain_text(done)
+    settle(page)
+
+
+def test_the_life_of_a_member_in_kazakh(handset: Page) -> None:
+    dial(handset, "*555#", "1 Қосылу")
+    press(handset, "1", "келісесіз бе")
+    press(handset, "1", "Сізді 500 бірлік күтеді")
+    expect(handset.locator("#owner")).to_contain_text("қатысушы")
+    dial(handset, "*111*3#", "Бонус 500: *555*00# теріңіз")
+
+    dial(handset, "*555*00#", "500 бірлік")
+    dial(handset, "*555*00#", "Бонус қосылып қойған")
+    dial(handset, "*111*3#", "Бонус: 500,")
+    move(handset, "week", "Берілген бонус")
+    dial(handset, "*111*3#", "Бонус: 0")
+
+    move(handset, "month", "Берілген бонус: 1")
+    dial(handset, "*555*00#", "500 бірлік")
+    dial(handset, "*555*2#", "Жойылған бірлік: 500")
+    dial(handset, "*555*00#", "қосылмағансыз")
+    assert Membership.objects.get().left_reason == "opt_out"
+
+
+@pytest.mark.parametrize("dialect", ["native", "africastalking", "comviva"])
+def test_every_dialect_takes_the_same_walk(handset: Page, dialect: str) -> None:
+    handset.locator("#dialect").select_option(dialect)
+
+    dial(handset, "*555*1#", "келісесіз бе")
+    press(handset, "9", "келісесіз бе")
+    press(handset, "1", "Сізді 500 бірлік күтеді")
+    handset.locator("#network").select_option("25001")
+    dial(handset, "*555*00#", "Шетелде")
+    handset.locator("#network").select_option("")
+    dial(handset, "*555*00#", "Қазір қосу мүмкін емес")
+    handset.locator("#network").select_option("40102")
+    dial(handset, "*555#", "00 Бонусты қосу")
+    press(handset, "00", "500 бірлік")
+
+
+def test_the_bonus_is_told_when_the_operators_balance_fails(handset: Page) -> None:
+    handset.locator("#balance").select_option("failing")
+    handset.wait_for_load_state("networkidle")
+
+    dial(handset, "*111*3#", "қазір дерек жоқ")
+
+
+def test_the_keyboard_dials_and_hangs_up(handset: Page) -> None:
+    handset.locator("h2").first.click()
+    handset.keyboard.type("*555#")
+    handset.keyboard.press("Enter")
+    expect(handset.locator("#ussd")).to_contain_text("1 Қосылу")
+
+    handset.keyboard.press("Escape")
+    expect(handset.locator("#ussd")).to_have_text("Сеанс аяқталды.")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_sticks_out_of_the_window(handset: Page, width: int) -> None:
+    handset.set_viewport_size({"width": width, "height": 800})
+
+    assert handset.evaluate("document.documentElement.scrollWidth") <= width
