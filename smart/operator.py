@@ -5,9 +5,9 @@ import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from decimal import Decimal
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import BoundedSemaphore
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -42,14 +42,19 @@ def main_balance(subscriber: Subscriber) -> Decimal | None:
 
 
 def _fetch(msisdn: str) -> Decimal | None:
-    request = Request(
-        f"{settings.OPERATOR_BALANCE_URL}/bucket",
-        headers={"X-Subscriber-MSISDN": msisdn, "Authorization": f"Bearer {settings.OPERATOR_BALANCE_TOKEN}"},
-    )
-    # The address is our own setting, no caller's.
-    with urlopen(request, timeout=BALANCE_SECONDS) as answer:  # nosec B310
-        buckets = json.loads(answer.read(_MAX_BYTES))
-    for bucket in buckets if isinstance(buckets, list) else []:
+    where = urlsplit(settings.OPERATOR_BALANCE_URL)
+    kind = HTTPSConnection if where.scheme == "https" else HTTPConnection
+    connection = kind(where.hostname or "", where.port, timeout=BALANCE_SECONDS)
+    headers = {"X-Subscriber-MSISDN": msisdn, "Authorization": f"Bearer {settings.OPERATOR_BALANCE_TOKEN}"}
+    try:
+        connection.request("GET", f"{where.path}/bucket", headers=headers)
+        answer = connection.getresponse()
+        buckets = json.loads(answer.read(_MAX_BYTES)) if answer.status == 200 else None
+    finally:
+        connection.close()
+    if not isinstance(buckets, list):
+        raise HTTPException
+    for bucket in buckets:
         if isinstance(bucket, dict) and bucket.get("usageType") == "monetary":
             amount = Decimal(str(bucket["remainingValue"]["amount"]))
             return amount if amount.is_finite() else None

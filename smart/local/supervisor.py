@@ -27,6 +27,9 @@ from smart.local.embedded import PROJECT, CannotStart
 
 _DEATHS_IN_A_ROW = 5
 _LIVED_WELL_SECONDS = 60
+# What a child gets when we are killed, and the database with it: beat would want to save its state there first and
+# miss its end, a worker would wait for its tasks.
+_DEATH_SIGNALS = {"beat": signal.SIGKILL, "worker": signal.SIGQUIT}
 WEB_ENV = {"DB_POOL_SIZE": "10", "DB_STATEMENT_TIMEOUT_MS": "2500"}
 
 
@@ -58,10 +61,13 @@ class Service:
     command: Sequence[str | Path]
     log: Path
     env: dict[str, str]
+    death_signal: int = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.process = processes.spawn(self.command, log=self.log, env=self.env, cwd=PROJECT)
+        self.process = processes.spawn(
+            self.command, log=self.log, env=self.env, cwd=PROJECT, death_signal=self.death_signal
+        )
 
 
 @dataclass
@@ -161,7 +167,8 @@ class Supervisor:
         ):
             env = self.env | _as(name) | (WEB_ENV if name == "web" else {})
             command = [sys.executable, "-m", *module]
-            self._start(Service(name, command, self.logs / f"{name}.log", env), self.services)
+            last = _DEATH_SIGNALS.get(name, signal.SIGTERM)
+            self._start(Service(name, command, self.logs / f"{name}.log", env, last), self.services)
 
     def _start(self, child: Child, group: list[Child]) -> None:
         group.append(child)
