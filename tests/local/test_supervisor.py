@@ -49,7 +49,8 @@ class Run:
     """A supervisor and what it says."""
 
     def __init__(self, folder: Path, port: str) -> None:
-        unnamed = {key: value for key, value in os.environ.items() if not key.endswith(("DATABASE_URL", "BROKER_URL"))}
+        ours = ("DATABASE_URL", "CELERY_BROKER_URL", "MAKELEVEL")
+        unnamed = {key: value for key, value in os.environ.items() if key not in ours}
         self.folder = folder
         self.output = folder / "said"
         with self.output.open("wb") as said:
