@@ -150,7 +150,7 @@ def activate(*, subscriber: Subscriber, visited_plmn: str, now: datetime) -> Gra
 
 def _why_not_here(visited_plmn: str) -> Refusal | None:
     """B4: abroad is any country but Kazakhstan; when the network cannot say, the policy decides."""
-    if visited_plmn.isdecimal() and len(visited_plmn) in (5, 6):
+    if visited_plmn.isascii() and visited_plmn.isdecimal() and len(visited_plmn) in (5, 6):
         return None if visited_plmn.startswith(settings.HOME_MCC) else Abroad()
     return None if settings.ROAMING_UNKNOWN == "allow" else WhereaboutsUnknown()
 

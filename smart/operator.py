@@ -49,7 +49,9 @@ def _fetch(msisdn: str) -> Decimal | None:
     try:
         connection.request("GET", f"{where.path}/bucket", headers=headers)
         answer = connection.getresponse()
-        buckets = json.loads(answer.read(_MAX_BYTES)) if answer.status == 200 else None
+        body = answer.read(_MAX_BYTES)
+        buckets = json.loads(body) if answer.status == 200 else None
+        answer.close()
     finally:
         connection.close()
     if not isinstance(buckets, list):

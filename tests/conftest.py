@@ -14,6 +14,7 @@ from pathlib import Path
 
 import environ
 import pytest
+import pytest_django
 from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
@@ -79,6 +80,17 @@ def _forget(_: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _forget
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_session_left(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
+    """End what a browser's last request or a thread still holds, lest the test database cannot be dropped."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture
