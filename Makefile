@@ -47,7 +47,7 @@ fmt: ## format code and templates
 	@$(PYTHON) smart/local/bootstrap.py check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	find templates $(ROOMS) -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} +
+	find templates $(ROOMS) -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} + || true
 
 messages: ## make the catalogues of locale/ from its parts
 	@$(PYTHON) smart/local/bootstrap.py check
