@@ -4,6 +4,7 @@ from datetime import UTC
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.authentication import BaseAuthentication
@@ -40,6 +41,17 @@ class SignedCharging(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Makes the answer 401."""
         return "Smart"
+
+
+class SignedChargingScheme(OpenApiAuthenticationExtension):
+    """How OpenAPI names the signature; its other three headers are parameters."""
+
+    target_class = SignedCharging
+    name = "signature"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Return the header that says whose signature it is."""
+        return {"type": "apiKey", "in": "header", "name": "X-Smart-Key"}
 
 
 class TooLarge(exceptions.APIException):

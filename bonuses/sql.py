@@ -1,6 +1,7 @@
 """Statements of the bonus ledger that the ORM cannot say: set-based, each movement with its entry."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -167,7 +168,7 @@ def _sweep(sql: str, *, since: datetime, now: datetime, limit: int) -> int:
     return _count(sql, since=since, now=now, limit=limit, oldest=oldest)
 
 
-def _count(sql: str, **parameters: object) -> int:
+def _count(sql: str, **parameters: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return int(cursor.fetchone()[0])

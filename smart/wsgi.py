@@ -26,11 +26,11 @@ class EdgeHandler(WSGIHandler):
         finally:
             settings.MIDDLEWARE = everyone
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer one request in one piece."""
         set_script_prefix(get_script_name(environ))
         try:
-            response = self.get_response(self.request_class(environ))
+            response: Any = self.get_response(self.request_class(environ))
         finally:
             connection.close()
         start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))

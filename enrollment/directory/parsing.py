@@ -142,12 +142,14 @@ class Parser:
             return None
         values = self._split(text)
         if values is None or len(values) != len(self.shape.columns):
-            return self._reject(line, "line", "", "the number of fields is not that of the header")
+            self._reject(line, "line", "", "the number of fields is not that of the header")
+            return None
         spelled = values[self._at["msisdn"]]
         try:
             number = msisdn.parse(spelled).value
         except msisdn.InvalidMsisdn:
-            return self._reject(line, "MSISDN", spelled, _why_no_number(spelled))
+            self._reject(line, "MSISDN", spelled, _why_no_number(spelled))
+            return None
         row = Row(line, number)
         for name, position in self._at.items():
             if name != "msisdn" and name in COLUMNS:

@@ -1,7 +1,8 @@
 """Statements of the directory import: staging, what would change, and applying it range by range of the blind index."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -187,12 +188,12 @@ def mark_gone(import_id: int, now: datetime) -> int:
         return cursor.rowcount
 
 
-def _run(sql: str, parameters: dict[str, object] | None = None) -> None:
+def _run(sql: str, parameters: Mapping[str, Any] | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
 
 
-def _value(sql: str, parameters: list[object]) -> object:
+def _value(sql: str, parameters: list[Any]) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchone()[0]

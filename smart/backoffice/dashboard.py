@@ -20,7 +20,7 @@ _DAYS = 30
 
 def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
     """Add the figures to the admin's index page; they are at most a minute old."""
-    figures = cache.get_or_set("dashboard", _figures, _FRESH_SECONDS)
+    figures: dict[str, Any] = cache.get_or_set("dashboard", _figures, _FRESH_SECONDS) or {}
     names = {
         "members": _("Members now"),
         "joined": _("Joined today"),

@@ -141,7 +141,7 @@ def discard(request: HttpRequest, import_id: int) -> HttpResponse:
 
 
 @page(_SEE)
-def report(request: HttpRequest, import_id: int) -> HttpResponse:
+def report(request: HttpRequest, import_id: int) -> FileResponse:
     """Download the report: line, field, reason."""
     run = get_object_or_404(DirectoryImport, pk=import_id)
     path = Path(run.report) if run.report else None

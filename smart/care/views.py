@@ -56,7 +56,7 @@ def desk(permission: str) -> Callable[[Callable[..., HttpResponse]], Callable[..
 
     def wrap(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         guarded = permission_required(permission, raise_exception=True)(view)
-        return admin.site.admin_view(guarded)  # type: ignore[return-value]
+        return admin.site.admin_view(guarded)
 
     return wrap
 

@@ -29,7 +29,8 @@ def problem_details(error: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(error, exceptions.ValidationError):
         return _response(problem(422, "invalid", "The request does not fit its schema.", errors=error.detail))
     if isinstance(error, exceptions.APIException):
-        headers = {"WWW-Authenticate": error.auth_header} if getattr(error, "auth_header", None) else {}
+        challenge = getattr(error, "auth_header", None)
+        headers = {"WWW-Authenticate": challenge} if challenge else {}
         code = getattr(error, "default_code", "error")
         return _response(problem(error.status_code, code, str(error.default_detail)), headers)
     return None

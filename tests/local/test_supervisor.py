@@ -104,7 +104,7 @@ def test_a_killed_start_and_a_stopped_one_leave_no_process_and_the_next_goes_on(
 
     killed = start(port)
     assert killed.says("SMART is up at"), killed.said
-    assert len(processes_on(folder)) >= 6
+    assert processes.wait_until(lambda: len(processes_on(folder)) >= 6, seconds=20), processes_on(folder)
     killed.process.send_signal(signal.SIGKILL)
     assert processes.wait_until(lambda: not processes_on(folder), seconds=20), processes_on(folder)
 
