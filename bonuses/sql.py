@@ -132,12 +132,14 @@ def forfeit(*, subscribers: list[int], reason: str, now: datetime) -> int:
 
 
 # One statement, so that of 64 simultaneous dials one wins and the others find nothing waiting (B2, B3).
+# GREATEST: the clock of the server that issued it may be a moment ahead of this one's.
 _ACTIVATE = """
 UPDATE bonuses_grant g
-SET state = 'active', activated_at = %(now)s, expires_at = %(now)s + t.valid_hours * interval '1 hour'
+SET state = 'active', activated_at = GREATEST(%(now)s, g.issued_at),
+    expires_at = GREATEST(%(now)s, g.issued_at) + t.valid_hours * interval '1 hour'
 FROM bonuses_bonusterms t
 WHERE t.id = g.terms_id AND g.subscriber_id = %(subscriber)s AND g.month = %(month)s AND g.kind = 'monthly'
-  AND g.state = 'waiting' AND g.issued_at <= %(now)s AND g.activate_by > %(now)s
+  AND g.state = 'waiting' AND g.activate_by > %(now)s
 RETURNING g.id
 """
 

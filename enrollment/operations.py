@@ -162,7 +162,8 @@ def leave(*, subscriber: Subscriber, session: str, key: str, by: str, now: datet
         for channel in Channel
         if Consents.of(purpose, channel) in held
     )
-    membership.left_at, membership.left_by = now, by
+    # Two servers' clocks may differ by a moment; nobody leaves before he joined.
+    membership.left_at, membership.left_by = max(now, membership.joined_at), by
     membership.left_reason, membership.consents = Membership.LeftReason.OPT_OUT, 0
     membership.save(update_fields=["left_at", "left_by", "left_reason", "consents"])
     return membership

@@ -95,8 +95,12 @@ def ensure_ahead(table: str, month: date, months: int = 3) -> int:
 
 
 def _exists(name: str) -> bool:
+    """Ask the catalogue itself: to_regclass may answer from a cache that has not heard of a twin's commit yet."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_class WHERE relname = %s AND relnamespace = current_schema()::regnamespace)",
+            [name],
+        )
         return bool(cursor.fetchone()[0])
 
 
