@@ -7,8 +7,9 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
-from enrollment.directory import operations, parsing, sql
+from enrollment.directory import operations, parsing
 from enrollment.directory.operations import Progress, silent
 from enrollment.models import DirectoryImport
 from smart import programme
@@ -17,6 +18,13 @@ from smart.lib.errors import Refusal
 
 Phase = DirectoryImport.Phase
 _LOCK_SPACE = 5552
+
+
+class ImportRunning(Refusal):
+    """One import at a time."""
+
+    code = "import_running"
+    sentence = _("Another import is running. Try again when it is done.")
 
 
 def begin(*, path: Path, file_name: str, is_full: bool, may_vanish: bool, by: str, now: datetime) -> DirectoryImport:
@@ -41,7 +49,7 @@ def begin(*, path: Path, file_name: str, is_full: bool, may_vanish: bool, by: st
 
 def preview(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -> DirectoryImport:
     """Read the file and count what it would change; nothing is. Raises UnusableFile."""
-    if run.phase != Phase.APPLYING or not sql.is_staged(run.pk):
+    if run.phase != Phase.APPLYING or not operations.is_staged(run):
         operations.stage(run=run, now=now, progress=progress)
     return run
 
@@ -51,11 +59,17 @@ def carry_out(*, run: DirectoryImport, by: str, now: datetime, progress: Progres
 
     Raises UnusableFile or TooManyVanish, with nothing changed.
     """
-    if not sql.is_staged(run.pk):
+    if not operations.is_staged(run) or _is_overtaken(run):
         operations.stage(run=run, now=now, progress=progress)
     operations.apply(run=run, now=now, progress=progress)
     ended = programme.end_lost_memberships(now=now, by=by)
     return operations.finish(run=run, ended=ended, now=now)
+
+
+def _is_overtaken(run: DirectoryImport) -> bool:
+    """True when another import was applied since this one's preview, whose counts then say nothing any more."""
+    others = DirectoryImport.objects.filter(phase=Phase.DONE, finished_at__gte=run.created_at)
+    return run.phase == Phase.STAGED and others.exists()
 
 
 def keep_upload(chunks: Callable[[], Iterable[bytes]], name: str) -> Path:
@@ -85,31 +99,41 @@ def work_off(*, now: datetime) -> int:
 
 
 def _move_on(import_id: int, now: datetime) -> int:
-    with _alone(import_id) as is_alone:
-        run = DirectoryImport.objects.get(pk=import_id)
-        is_waiting = run.phase == Phase.STAGED and not run.is_confirmed
-        if not is_alone or is_waiting or run.phase in (Phase.DONE, Phase.REFUSED):
-            return 0
-        try:
-            if run.phase == Phase.UPLOADED:
-                preview(run=run, now=now)
-            else:
-                carry_out(run=run, by=run.created_by, now=now)
-        except Refusal as refusal:
-            operations.refuse(run=run, why=str(refusal))
+    try:
+        with alone():
+            run = DirectoryImport.objects.get(pk=import_id)
+            is_waiting = run.phase == Phase.STAGED and not run.is_confirmed
+            if is_waiting or run.phase in (Phase.DONE, Phase.REFUSED):
+                return 0
+            _read_or_apply(run, now)
+    except ImportRunning:
+        return 0
     if run.phase in (Phase.DONE, Phase.REFUSED):
         Path(run.path).unlink(missing_ok=True)
     return 1
 
 
+def _read_or_apply(run: DirectoryImport, now: datetime) -> None:
+    try:
+        if run.phase == Phase.UPLOADED:
+            preview(run=run, now=now)
+        else:
+            carry_out(run=run, by=run.created_by, now=now)
+    except Refusal as refusal:
+        operations.refuse(run=run, why=str(refusal))
+
+
 @contextmanager
-def _alone(import_id: int) -> Iterator[bool]:
-    """Hold the import for this connection, across its transactions; a killed worker's connection lets go of it."""
+def alone() -> Iterator[None]:
+    """Let one import run at a time, across its transactions; a killed worker's connection lets go by itself.
+
+    Raises ImportRunning.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_SPACE, import_id])
-        is_alone = bool(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, 0)", [_LOCK_SPACE])
+        if not cursor.fetchone()[0]:
+            raise ImportRunning
         try:
-            yield is_alone
+            yield
         finally:
-            if is_alone:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_SPACE, import_id])
+            cursor.execute("SELECT pg_advisory_unlock(%s, 0)", [_LOCK_SPACE])

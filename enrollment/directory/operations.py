@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.directory import parsing, sql
-from enrollment.directory.parsing import Finding, Parser, Row
+from enrollment.directory.parsing import Finding, Parser
 from enrollment.models import DirectoryImport, Town
 from smart.lib.astana import day_of
 from smart.lib.errors import Refusal
@@ -33,6 +33,10 @@ class TooManyVanish(Refusal):
     )
 
 
+class StagingLost(Exception):
+    """The staged lines are gone (the database crashed): the file must be read again. Nothing was changed by it."""
+
+
 def silent(phase: str, done: int, total: int) -> None:
     """Report progress to nobody."""
 
@@ -50,18 +54,24 @@ def stage(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -
     with report.open("w", encoding="utf-8-sig", newline="") as file:
         write = _reporter(file, counts)
         sql.create_staging(run.pk)
-        rows = Parser(shape, day_of(now), write).rows(path)
         towns = dict(Town.objects.values_list("code", "pk"))  # before COPY takes the connection
-        sql.copy_lines(run.pk, _blocks(run, rows, towns, progress))
+        lines = Parser(shape, day_of(now), towns, write).lines(path)
+        sql.copy_lines(run.pk, _blocks(run, lines, progress))
         for line, by_line, is_same in sql.drop_superseded(run.pk):
             counts["duplicates" if is_same else "superseded"] += 1
             reason = "the same line stands again" if is_same else "another line of this number follows"
             write(Finding(line, "MSISDN", "", f"{reason} (line {by_line})", is_rejected=False), is_counted=False)
     sql.index_staging(run.pk)
-    run.counts = {**counts, **preview(run)}
+    run.counts = {**counts, "staged": sql.count_staged(run.pk), **preview(run)}
     run.lines_done, run.report, run.phase = run.lines, str(report), DirectoryImport.Phase.STAGED
     run.save()
     return run
+
+
+def is_staged(run: DirectoryImport) -> bool:
+    """True when every line that was staged still is: a crash of the database empties the table."""
+    staged = run.counts.get("staged")
+    return staged is not None and sql.count_staged(run.pk) == staged
 
 
 def preview(run: DirectoryImport) -> dict[str, int]:
@@ -84,8 +94,10 @@ def apply(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -
     Raises TooManyVanish before anything is changed.
     """
     check_vanishing(run)
+    _require_staged(run)
     while run.watermark < sql.CHUNKS:
         with transaction.atomic():
+            sql.commit_lazily()
             sql.apply_chunk(run.pk, run.watermark, now)
             run.watermark += 1
             run.phase = DirectoryImport.Phase.APPLYING
@@ -93,8 +105,16 @@ def apply(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -
             run.save(update_fields=["watermark", "phase", "lines_done"])
         progress("applying", run.watermark, sql.CHUNKS)
     if run.is_full:
-        sql.mark_gone(run.pk, now)
+        with transaction.atomic():
+            _require_staged(run)
+            sql.mark_gone(run.pk, now)
     return run
+
+
+def _require_staged(run: DirectoryImport) -> None:
+    """Lines that are staged no more must not pass for lines that are gone."""
+    if not is_staged(run):
+        raise StagingLost
 
 
 def finish(*, run: DirectoryImport, ended: int, now: datetime) -> DirectoryImport:
@@ -135,14 +155,13 @@ def _reporter(file: TextIO, counts: dict[str, int]) -> Callable[..., None]:
     return write
 
 
-def _blocks(run: DirectoryImport, rows: Iterator[Row], towns: dict[str, int], progress: Progress) -> Iterator[str]:
-    encode = parsing.encode
+def _blocks(run: DirectoryImport, lines: Iterator[tuple[int, str]], progress: Progress) -> Iterator[str]:
     block: list[str] = []
-    for row in rows:
-        block.append(encode(row, towns))
+    for number, line in lines:
+        block.append(line)
         if len(block) >= _LINES_A_BLOCK:
             yield "".join(block)
             block.clear()
-            if row.line % _SAVE_EVERY < _LINES_A_BLOCK:
-                progress("reading", row.line, run.lines)
+            if number % _SAVE_EVERY < _LINES_A_BLOCK:
+                progress("reading", number, run.lines)
     yield "".join(block)

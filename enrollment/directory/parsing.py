@@ -9,7 +9,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -22,17 +22,6 @@ from smart.lib.logs import mask_numbers
 
 _BLOCK = 1 << 20
 _NUL = "\x00"
-COLUMNS = {
-    "msisdn": "number",
-    "brand": "brand",
-    "line status": "line_status",
-    "tariff": "tariff",
-    "language": "language",
-    "town": "town",
-    "birth date": "birth_date",
-    "gender": "gender",
-    "line activated on": "line_activated_on",
-}
 REQUIRED = ("msisdn", "brand", "line status")
 BRANDS = {"activ": "activ", "kcell": "kcell", "kcell-b2b": "kcell_b2b", "kcell b2b": "kcell_b2b"}
 STATUSES = {name: name for name in ("active", "suspended", "blocked", "terminated")}
@@ -73,23 +62,6 @@ class Finding:
     is_rejected: bool
 
 
-@dataclass(slots=True)
-class Row:
-    """A line as staged; None keeps what is known. A rejected one only says that its number is still there."""
-
-    line: int
-    number: str
-    is_rejected: bool = False
-    brand: str = ""
-    line_status: str = ""
-    tariff: str = ""
-    language: str = ""
-    town: str | None = None
-    birth_date: date | None = None
-    gender: str = ""
-    line_activated_on: date | None = None
-
-
 def examine(path: Path) -> Shape:
     """Read the file once for its encoding, digest and length. Raises UnusableFile."""
     digest, lines, is_utf8 = hashlib.sha256(), 0, True
@@ -115,46 +87,76 @@ def examine(path: Path) -> Shape:
     return Shape(encoding, separator, names, max(lines - 1, 0), digest.hexdigest())
 
 
-@dataclass
+_NULL = "\\N"
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_STAGED = {  # in the order of the staging table, with what COPY is given where the export has no such column
+    "brand": "",
+    "line status": "",
+    "tariff": "",
+    "language": "",
+    "town": _NULL,
+    "birth date": _NULL,
+    "gender": "",
+    "line activated on": _NULL,
+}
+_MOST_REMEMBERED = 100_000  # values a column; an export has some thousand dates and tariffs
+
+Understood = tuple[str, str]  # a field in COPY's text format, and what is wrong with it ("" if nothing)
+
+
 class Parser:
-    """Reads lines; each distinct value of a field is understood once and remembered."""
+    """Turns lines into lines of COPY's text format; each distinct value of a field is understood once."""
 
-    shape: Shape
-    today: date
-    report: Callable[[Finding], None]
-    towns: TownMatcher = field(default_factory=TownMatcher)
+    def __init__(self, shape: Shape, today: date, towns: dict[str, int], report: Callable[[Finding], None]) -> None:
+        self.shape = shape
+        self.today = today
+        self.town_ids = towns
+        self.report = report
+        self.towns = TownMatcher()
+        at = {name: position for position, name in enumerate(shape.columns)}
+        self._number_at = at["msisdn"]
+        self._columns: list[tuple[str, int | None, dict[str, Understood]]] = [
+            (name, at.get(name), {}) for name in _STAGED
+        ]
 
-    def __post_init__(self) -> None:
-        self._cache: dict[tuple[str, str], tuple[object, str]] = {}
-        self._at = {name: position for position, name in enumerate(self.shape.columns)}
+    def lines(self, path: Path) -> Iterator[tuple[int, str]]:
+        """Yield (line number, line to COPY) of every line that names a number, reporting what is rejected or left out.
 
-    def rows(self, path: Path) -> Iterator[Row]:
-        """Yield the rows to stage, reporting what is rejected or left out on the way."""
+        A rejected line is staged too, as such: its number is still in the export.
+        """
         with path.open(encoding=self.shape.encoding, errors="replace", newline=None) as text:
             text.readline()
             for number, line in enumerate(text, 2):
-                row = self._read(number, line.rstrip("\n"))
-                if row is not None:
-                    yield row
+                staged = self._read(number, line.rstrip("\n"))
+                if staged is not None:
+                    yield number, staged
 
-    def _read(self, line: int, text: str) -> Row | None:
-        if not text.strip():
-            return None
+    def _read(self, line: int, text: str) -> str | None:
         values = self._split(text)
         if values is None or len(values) != len(self.shape.columns):
-            self._reject(line, "line", "", "the number of fields is not that of the header")
+            if text.strip():
+                self._reject(line, "line", "", "the number of fields is not that of the header")
             return None
-        spelled = values[self._at["msisdn"]]
         try:
-            number = msisdn.parse(spelled).value
+            number = msisdn.parse(values[self._number_at]).value
         except msisdn.InvalidMsisdn:
+            spelled = values[self._number_at]
             self._reject(line, "MSISDN", spelled, _why_no_number(spelled))
             return None
-        row = Row(line, number)
-        for name, position in self._at.items():
-            if name != "msisdn" and name in COLUMNS:
-                self._fill(row, name, values[position])
-        return row
+        is_rejected = False
+        fields = []
+        for name, position, known in self._columns:
+            if position is None:
+                fields.append(_STAGED[name])
+                continue
+            value = values[position]
+            staged, complaint = known.get(value) or self._learn(name, value, known)
+            if complaint:
+                is_rejected |= self._complain(line, name, value, complaint)
+            fields.append(staged)
+        index, encrypted = crypto.blind_index(number).hex(), crypto.encrypt_msisdn(number).hex()
+        rest = "\t".join(fields)
+        return f"{line}\t\\\\x{index}\t\\\\x{encrypted}\t{'t' if is_rejected else 'f'}\t{rest}\n"
 
     def _split(self, text: str) -> list[str] | None:
         if _NUL in text:
@@ -169,30 +171,29 @@ class Parser:
     def _reject(self, line: int, field: str, value: str, reason: str) -> None:
         self.report(Finding(line, field, mask(value), reason, is_rejected=True))
 
-    def _fill(self, row: Row, name: str, value: str) -> None:
-        key = (name, value)
-        known = self._cache.get(key)
-        if known is None:
-            known = self._understand(name, value.strip())
-            if len(self._cache) < 500_000:
-                self._cache[key] = known
-        understood, complaint = known
-        if complaint:
-            is_rejected = name in REQUIRED
-            row.is_rejected |= is_rejected
-            shown = value[:20] if name in ("birth date", "line activated on") and len(value) <= 10 else mask(value)
-            self.report(Finding(row.line, name, shown, complaint, is_rejected))
-        setattr(row, COLUMNS[name], understood)
+    def _learn(self, name: str, value: str, known: dict[str, Understood]) -> Understood:
+        understood = self._understand(name, value.strip())
+        if len(known) < _MOST_REMEMBERED:
+            known[value] = understood
+        return understood
 
-    def _understand(self, name: str, value: str) -> tuple[object, str]:
-        """Return what a field means and what is wrong with it, in words ("" if nothing)."""
+    def _complain(self, line: int, name: str, value: str, complaint: str) -> bool:
+        """Report a field; return whether the line is rejected for it."""
+        is_rejected = name in REQUIRED
+        shown = value[:20] if name in ("birth date", "line activated on") and len(value) <= 10 else mask(value)
+        self.report(Finding(line, name, shown, complaint, is_rejected))
+        return is_rejected
+
+    def _understand(self, name: str, value: str) -> Understood:
         if name in ("birth date", "line activated on"):
-            return self._date(name, value)
+            day, complaint = self._date(name, value)
+            return str(day) if day else _NULL, complaint
         if name == "town":
             code = self.towns.match(value)
-            return code, "" if code or value in ("", "-") else "no town of Kazakhstan is known by this name"
+            complaint = "" if code or value in ("", "-") else "no town of Kazakhstan is known by this name"
+            return str(self.town_ids.get(code or "", _NULL)), complaint
         if name == "tariff":
-            return value[:32], "" if len(value) <= 32 else "the tariff's name is too long"
+            return _SPECIAL.sub(" ", value[:32]), "" if len(value) <= 32 else "the tariff's name is too long"
         table = {"brand": BRANDS, "line status": STATUSES, "language": LANGUAGES, "gender": GENDERS}[name]
         found = table.get(value.casefold(), "")
         is_optional = name not in REQUIRED and not value
@@ -223,21 +224,3 @@ def _why_no_number(spelled: str) -> str:
     if _SPREADSHEET.search(spelled):
         return "a spreadsheet has turned the number into scientific notation"
     return "this is not a mobile number of Kazakhstan"
-
-
-def encode(row: Row, town_ids: dict[str, int]) -> str:
-    """A row as a line of COPY's text format, its number encrypted and indexed."""
-    town = town_ids.get(row.town) if row.town else None
-    return (
-        f"{row.line}\t\\\\x{crypto.blind_index(row.number).hex()}\t\\\\x{crypto.encrypt_msisdn(row.number).hex()}\t"
-        f"{'t' if row.is_rejected else 'f'}\t{row.brand}\t{row.line_status}\t{_escaped(row.tariff)}\t{row.language}\t"
-        f"{town or _NULL}\t{row.birth_date or _NULL}\t{row.gender}\t{row.line_activated_on or _NULL}\n"
-    )
-
-
-_NULL = "\\N"
-_SPECIAL = re.compile(r"[\\\t\n\r]")
-
-
-def _escaped(text: str) -> str:
-    return _SPECIAL.sub(" ", text)

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import connection
 
-CHUNKS = 64  # ranges of the blind index; each is one transaction and arrives in the order of the unique index
+CHUNKS = 16  # ranges of the blind index; each is one transaction and arrives in the order of the unique index
 
 
 def staging_table(import_id: int) -> str:
-    """The import's own table: unlogged, dropped when done; after a crash of the database the file is read again."""
+    """The import's own table: unlogged, dropped when done. A crash of the database empties it, unasked."""
     return f"enrollment_staged_{int(import_id)}"
 
 
@@ -30,9 +30,10 @@ def drop_staging(import_id: int) -> None:
     _run(f"DROP TABLE IF EXISTS {staging_table(import_id)}")
 
 
-def is_staged(import_id: int) -> bool:
-    """True when the staging table is there and complete (its index is made last)."""
-    return bool(_value("SELECT to_regclass(%s) IS NOT NULL", [f"{staging_table(import_id)}_by_index"]))
+def count_staged(import_id: int) -> int:
+    """How many lines are staged; 0 too where the table is gone, or was emptied by a crash of the database."""
+    table = staging_table(import_id)
+    return int(_value(f"SELECT count(*) FROM {table}", [])) if _value("SELECT to_regclass(%s)", [table]) else 0
 
 
 def copy_lines(import_id: int, blocks: Iterable[str]) -> None:
@@ -63,7 +64,7 @@ def drop_superseded(import_id: int) -> list[tuple[int, int, bool]]:
 
 
 def index_staging(import_id: int) -> None:
-    """Index the staged lines, which also says that they are complete."""
+    """Index the staged lines."""
     table = staging_table(import_id)
     _run(f"CREATE UNIQUE INDEX {table}_by_index ON {table} (msisdn_index)")
     _run(f"ANALYZE {table}")
@@ -136,41 +137,51 @@ def count_ending(import_id: int, *, is_full: bool) -> int:
     return int(_value(sql, [is_full]))
 
 
-def _bounds(chunk: int) -> tuple[bytes, bytes | None]:
+_BEYOND = b"\xff" * 17  # greater than any index of 16 bytes
+
+
+def _bounds(chunk: int) -> tuple[bytes, bytes]:
     width = 256 // CHUNKS
     after = (chunk + 1) * width
-    return bytes([chunk * width]), bytes([after]) if after < 256 else None
+    return bytes([chunk * width]), bytes([after]) if after < 256 else _BEYOND
+
+
+def commit_lazily() -> None:
+    """Let this transaction not wait for the disk: a lost chunk is lost with its watermark, and applied again."""
+    _run("SET LOCAL synchronous_commit = off")
 
 
 def apply_chunk(import_id: int, chunk: int, now: datetime) -> None:
-    """Apply one range of numbers: end recycled subscriptions, change what differs, add what is new."""
-    table = staging_table(import_id)
-    lowest, after = _bounds(chunk)
-    lines = f"""
-    l AS MATERIALIZED (SELECT * FROM {table} WHERE NOT is_rejected AND msisdn_index >= %(lowest)s
-          AND (%(after)s::bytea IS NULL OR msisdn_index < %(after)s::bytea))
+    """Apply one range of numbers: end recycled subscriptions, change what differs, add what is new.
+
+    Lines and subscriptions are both limited to the range, so that a chunk reads no more than its own share.
     """
+    lowest, after = _bounds(chunk)
     parameters = {"lowest": lowest, "after": after, "now": now}
+    lines = f"""
+    (SELECT * FROM {staging_table(import_id)}
+     WHERE NOT is_rejected AND msisdn_index >= %(lowest)s AND msisdn_index < %(after)s) l
+    """
+    same = """
+    s.msisdn_index = l.msisdn_index AND s.ended_at IS NULL
+    AND s.msisdn_index >= %(lowest)s AND s.msisdn_index < %(after)s
+    """
     _run(
-        f"""WITH {lines} UPDATE enrollment_subscriber s SET ended_at = %(now)s, changed_at = %(now)s
-        FROM l WHERE s.msisdn_index = l.msisdn_index AND s.ended_at IS NULL
-          AND l.line_activated_on > s.line_activated_on""",
+        f"""UPDATE enrollment_subscriber s SET ended_at = %(now)s, changed_at = %(now)s
+        FROM {lines} WHERE {same} AND l.line_activated_on > s.line_activated_on""",
         parameters,
     )
     _run(
-        f"""WITH {lines} UPDATE enrollment_subscriber s
-        SET ({", ".join(_FIELDS)}) = ({_WANTED}), changed_at = %(now)s
-        FROM l WHERE s.msisdn_index = l.msisdn_index AND s.ended_at IS NULL
-          AND ROW({_HELD}) IS DISTINCT FROM ROW({_WANTED})""",
+        f"""UPDATE enrollment_subscriber s SET ({", ".join(_FIELDS)}) = ROW({_WANTED}), changed_at = %(now)s
+        FROM {lines} WHERE {same} AND ROW({_HELD}) IS DISTINCT FROM ROW({_WANTED})""",
         parameters,
     )
     _run(
-        f"""WITH {lines} INSERT INTO enrollment_subscriber (msisdn, msisdn_index, language_is_chosen, created_at,
+        f"""INSERT INTO enrollment_subscriber (msisdn, msisdn_index, language_is_chosen, created_at,
             changed_at, {", ".join(_FIELDS)})
         SELECT msisdn, msisdn_index, false, %(now)s, %(now)s, brand, line_status, tariff,
                COALESCE(NULLIF(language, ''), 'ru'), town_id, birth_date, gender, line_activated_on
-        FROM l WHERE NOT EXISTS (SELECT FROM enrollment_subscriber s
-                                 WHERE s.msisdn_index = l.msisdn_index AND s.ended_at IS NULL)
+        FROM {lines} WHERE NOT EXISTS (SELECT FROM enrollment_subscriber s WHERE {same})
         ORDER BY msisdn_index ON CONFLICT (msisdn_index) WHERE ended_at IS NULL DO NOTHING""",
         parameters,
     )

@@ -9,8 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from smart.lib.errors import Refusal
 
 # Kazakhstan's mobile numbers: country code 7, network code 70x or 77x, seven digits.
-_CANONICAL = re.compile(r"7(?:70|77|7[0-9])\d{8}")
-_FAST = re.compile(r"[+]?[78]?(7\d{9})")
+_FAST = re.compile(r"[+]?[78]?(7[0-9]{9})")
 _NOISE = re.compile(r"[\s()\-‐-―−.\u00a0\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -47,8 +46,7 @@ def parse(text: str) -> Msisdn:
     """
     if not isinstance(text, str) or len(text) > 40:
         raise InvalidMsisdn
-    digits = _NOISE.sub("", text)
-    match = _FAST.fullmatch(digits) if digits.isascii() else None
+    match = _FAST.fullmatch(text) or _FAST.fullmatch(_NOISE.sub("", text))
     if match is None or not _is_mobile(match[1]):
         raise InvalidMsisdn
     return Msisdn("7" + match[1])

@@ -6,14 +6,18 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from bonuses.models import Grant
 from enrollment import operations as enrollment
-from enrollment.directory.operations import TooManyVanish
+from enrollment.directory import operations
+from enrollment.directory.operations import StagingLost, TooManyVanish
 from enrollment.directory.parsing import UnusableFile
+from enrollment.directory.sql import staging_table
 from enrollment.models import DirectoryImport, Membership, Subscriber
 from smart import directory, programme
 from smart.lib.msisdn import Msisdn
+from tests.races import race
 
 pytestmark = pytest.mark.django_db
 HEADER = "MSISDN;Brand;Line status;Tariff;Language;Town;Birth date;Gender;Line activated on"
@@ -270,20 +274,80 @@ def test_no_number_stands_in_the_report(imported: Import) -> None:
 
 def test_an_import_killed_while_applying_goes_on(imported: Import, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [line(f"7701000{n:04}") for n in range(200)]
-    apply_chunk = directory.operations.sql.apply_chunk
+    apply_chunk = operations.sql.apply_chunk
 
     def die_half_way(import_id: int, chunk: int, at: datetime) -> None:
-        if chunk == 32:
+        if chunk == operations.sql.CHUNKS // 2:
             raise KeyboardInterrupt
         apply_chunk(import_id, chunk, at)
 
-    monkeypatch.setattr(directory.operations.sql, "apply_chunk", die_half_way)
+    monkeypatch.setattr(operations.sql, "apply_chunk", die_half_way)
     with pytest.raises(KeyboardInterrupt):
         imported(*lines)
     half = Subscriber.objects.count()
-    monkeypatch.setattr(directory.operations.sql, "apply_chunk", apply_chunk)
+    monkeypatch.setattr(operations.sql, "apply_chunk", apply_chunk)
     run = imported(*lines)
 
     assert 0 < half < 200
     assert (Subscriber.objects.count(), run.phase) == (200, "done")
     assert DirectoryImport.objects.count() == 1
+
+
+def crash(run: DirectoryImport) -> None:
+    """What a crash of the database does to an unlogged table: its indexes stay, its rows are gone."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {staging_table(run.pk)}")
+
+
+def test_lines_that_a_crash_took_out_of_staging_are_not_taken_for_vanished(imported: Import, now: datetime) -> None:
+    lines = [line(f"7701000{n:04}") for n in range(20)]
+    imported(*lines)
+    run = imported(*lines, line("77010000099"), is_dry=True)
+
+    crash(run)
+    directory.carry_out(run=run, by="test", now=now)
+
+    assert Subscriber.objects.filter(line_status="active").count() == 21
+
+
+def test_an_import_whose_staging_is_lost_on_the_way_marks_nobody_gone(
+    imported: Import, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [line(f"7701000{n:04}") for n in range(20)]
+    imported(*lines)
+    run = imported(*lines, is_dry=True)
+    apply_chunk = operations.sql.apply_chunk
+
+    def crash_after(import_id: int, chunk: int, at: datetime) -> None:
+        apply_chunk(import_id, chunk, at)
+        crash(run)
+
+    monkeypatch.setattr(operations.sql, "apply_chunk", crash_after)
+    with pytest.raises(StagingLost):
+        directory.carry_out(run=run, by="test", now=now)
+
+    assert Subscriber.objects.filter(line_status="active").count() == 20
+
+
+def test_a_preview_that_another_import_has_overtaken_is_made_again(imported: Import, now: datetime) -> None:
+    old = imported(line("77010000001"), is_dry=True, may_vanish=False)
+    imported(*[line(f"7701000{n:04}") for n in range(20)])
+    Path(old.path).write_text(f"{HEADER}\n{line('77010000001')}\n")
+
+    with pytest.raises(TooManyVanish):
+        directory.carry_out(run=old, by="test", now=now)
+
+    assert not Subscriber.objects.filter(line_status="gone").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_do_not_run_at_once(imported: Import) -> None:
+    def second() -> str:
+        with pytest.raises(directory.ImportRunning) as refusal, directory.alone():
+            pass
+        return refusal.value.code
+
+    with directory.alone():
+        assert race(second) == ["import_running"]
+    with directory.alone():
+        pass

@@ -43,25 +43,29 @@ class Command(BaseCommand):
         path: Path = options["file"]
         if not path.is_file():
             raise CommandError("There is no such file.")
-        now = clock.now()
         try:
-            run = directory.begin(
-                path=path.resolve(),
-                file_name=path.name,
-                is_full=not options["partial"],
-                may_vanish=options["allow_vanishing"],
-                by="directory",
-                now=now,
-            )
-            directory.preview(run=run, now=now, progress=self._progress)
-            self._tell(run)
-            if options["dry_run"]:
-                operations.refuse(run=run, why="dry run")
-                self.stdout.write("Dry run: nothing was changed.")
-                return
-            directory.carry_out(run=run, by="directory", now=now, progress=self._progress)
+            with directory.alone():
+                self._import(path, options)
         except Refusal as refusal:
             raise CommandError(str(refusal)) from None
+
+    def _import(self, path: Path, options: dict[str, Any]) -> None:
+        now = clock.now()
+        run = directory.begin(
+            path=path.resolve(),
+            file_name=path.name,
+            is_full=not options["partial"],
+            may_vanish=options["allow_vanishing"],
+            by="directory",
+            now=now,
+        )
+        directory.preview(run=run, now=now, progress=self._progress)
+        self._tell(run)
+        if options["dry_run"]:
+            operations.refuse(run=run, why="dry run")
+            self.stdout.write("Dry run: nothing was changed.")
+            return
+        directory.carry_out(run=run, by="directory", now=now, progress=self._progress)
         self.stdout.write(f"Done; {run.counts['memberships_ended']} memberships ended.")
 
     def _tell(self, run: DirectoryImport) -> None:
