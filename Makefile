@@ -59,7 +59,7 @@ lock: ## renew requirements*.txt from requirements*.in
 	$(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
 
 bench: ## what is measured, as ratios to this machine's own limits
-	@$(PYTHON) smart/local/bootstrap.py check
+	@$(PYTHON) smart/local/bootstrap.py bench
 	$(BIN)/python -m bench $(ARGS)
 
 manage: ## a manage.py command on the local database: make manage ARGS="verify"

@@ -1,4 +1,4 @@
-"""Makes .venv what the locks say: `python3 smart/local/bootstrap.py run|test|check`.
+"""Makes .venv what the locks say: `python3 smart/local/bootstrap.py run|test|check|bench`.
 
 Run by make with whatever python3 there is, so it uses nothing but the standard library and, until the version is
 checked, nothing newer than Python 3.7. The locks are installed when they change, and then only.
@@ -37,6 +37,8 @@ def main(purpose: str) -> None:
     install(RUN_LOCKS if purpose == "run" else DEV_LOCKS)
     if purpose == "test":
         see_to_browser()
+    if purpose == "bench" and not shutil.which("wrk") and not apt_install("wrk"):
+        print("There is no wrk here and it could not be installed (apt-get install wrk): key presses are not measured.")
 
 
 def install(locks: tuple[str, ...]) -> None:
