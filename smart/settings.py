@@ -41,11 +41,12 @@ def secret(name: str) -> str:
     return value
 
 
-def encryption_keys(text: str) -> dict[str, str]:
-    """Read "id:64 hex digits,…"; anything else raises."""
-    keys = dict(pair.split(":", 1) for pair in text.split(","))
-    if any(len(bytes.fromhex(key)) != 32 for key in keys.values()):
-        raise ImproperlyConfigured("MSISDN_KEYS: each key has 64 hex digits")
+def encryption_keys(text: str) -> dict[int, bytes]:
+    """Read "id:64 hex digits,…", ids from 1 to 255 and each once; anything else raises."""
+    pairs = [(int(number), bytes.fromhex(key)) for number, key in (pair.split(":") for pair in text.split(","))]
+    keys = dict(pairs)
+    if len(keys) < len(pairs) or any(not 1 <= number <= 255 or len(key) != 32 for number, key in pairs):
+        raise ImproperlyConfigured("MSISDN_KEYS: ids from 1 to 255, each once, each with 64 hex digits")
     return keys
 
 
@@ -169,6 +170,7 @@ SESSION_COOKIE_AGE = 8 * 3600
 # Security
 SECURE_SSL_REDIRECT = switch("SECURE_SSL_REDIRECT", default=not LOCAL)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if switch("BEHIND_PROXY", default=False) else None
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked by whoever watches the process itself
 SECURE_HSTS_SECONDS = 0 if LOCAL else env.int("SECURE_HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
@@ -190,9 +192,12 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 # Phone numbers: AES-256-GCM under the key named by its id, found by an HMAC under another key (ADR 0005).
+MSISDN_ENCRYPT_WITH = env.int("MSISDN_ENCRYPT_WITH", default=0)
 MSISDN_KEYS = encryption_keys(
     env.str("MSISDN_KEYS", default="1:" + "00112233445566778899aabbccddeeff" * 2) if LOCAL else secret("MSISDN_KEYS")
 )
+if MSISDN_ENCRYPT_WITH and MSISDN_ENCRYPT_WITH not in MSISDN_KEYS:
+    raise ImproperlyConfigured("MSISDN_ENCRYPT_WITH names no key of MSISDN_KEYS")
 MSISDN_INDEX_KEY = secret("MSISDN_INDEX_KEY")
 # Secrets of API clients are derived from this key and never stored (ADR 0008).
 API_MASTER_KEY = secret("API_MASTER_KEY")
@@ -291,7 +296,11 @@ SPECTACULAR_SETTINGS = {
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
 CELERY_TASK_DEFAULT_QUEUE = "smart"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in ("smart", "imports")}
+# RabbitMQ keeps a quorum queue on several machines; Valkey knows no such thing.
+QUEUE_ARGUMENTS = {"x-queue-type": "quorum"} if CELERY_BROKER_URL.startswith("amqp") else {}
+CELERY_TASK_QUEUES = {
+    name: {"exchange": name, "routing_key": name, "queue_arguments": QUEUE_ARGUMENTS} for name in ("smart", "imports")
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -312,6 +321,7 @@ SCHEDULE = {
     "expire-grants": {"task": "smart.tasks.expire_grants", "every": timedelta(minutes=1)},
     "end-lost-memberships": {"task": "smart.tasks.end_lost_memberships", "every": timedelta(minutes=5)},
     "file-dials": {"task": "smart.tasks.file_dials", "every": timedelta(minutes=1)},
+    "forget-sign-ins": {"task": "smart.tasks.forget_sign_ins", "every": timedelta(hours=6)},
     "forget-nonces": {"task": "smart.tasks.forget_nonces", "every": timedelta(minutes=5)},
     "resume-imports": {"task": "smart.tasks.resume_imports", "every": timedelta(seconds=10), "queue": "imports"},
 }

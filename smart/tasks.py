@@ -1,6 +1,7 @@
 """What beat rings for: each task reads the clock and makes one call."""
 
 from celery import shared_task
+from django.contrib.sessions.backends.db import SessionStore
 
 from bonuses import operations as bonuses
 from smart import directory, programme
@@ -47,6 +48,12 @@ def file_dials() -> int:
 def forget_nonces() -> int:
     """Forget the nonces of requests too old to be replayed."""
     return auth.forget_nonces()
+
+
+@shared_task
+def forget_sign_ins() -> None:
+    """Delete staff sessions that have expired."""
+    SessionStore.clear_expired()
 
 
 @shared_task

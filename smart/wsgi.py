@@ -10,6 +10,8 @@ from django.core.handlers.wsgi import WSGIHandler, get_script_name
 from django.db import connection
 from django.urls import set_script_prefix
 
+from smart.lib import zones
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smart.settings")
 
 
@@ -38,6 +40,7 @@ class EdgeHandler(WSGIHandler):
 
 
 django.setup(set_prefix=False)
+zones.require_in_python()
 _people, _edge = WSGIHandler(), EdgeHandler()
 
 

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from smart.lib import signing
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
+
+logger = logging.getLogger(__name__)
 
 CACHE_SECONDS = 5.0  # how long a revoked key may go on working
 _MAX_NONCE = 64
@@ -65,13 +68,23 @@ def _credential(key_id: str) -> _Credential | None:
     key = ApiKey.objects.select_related("client").filter(key_id=key_id, revoked_at=None, client__is_active=True).first()
     found = None
     if key is not None:
-        networks = tuple(ipaddress.ip_network(text, strict=False) for text in key.client.networks)
         client = key.client
-        found = _Credential(client.pk, client.name, client.kind, client.proof, bytes(key.digest), networks)
+        found = _Credential(
+            client.pk, client.name, client.kind, client.proof, bytes(key.digest), _networks(client.networks)
+        )
     if len(_cache) > 10_000:  # unknown key ids must not fill the memory
         _cache.clear()
     _cache[key_id] = (now, found)
     return found
+
+
+def _networks(texts: list[str]) -> "tuple[IPv4Network | IPv6Network, ...]":
+    """Read the list; one that cannot be read shuts the client out, as none at all would let it in from anywhere."""
+    try:
+        return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts)
+    except ValueError:
+        logger.warning("An API client's addresses cannot be read; it is shut out.")
+        return (ipaddress.ip_network("255.255.255.255/32"),)
 
 
 def client_address(request: HttpRequest) -> str:

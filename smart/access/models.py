@@ -1,6 +1,9 @@
 """Who may call our machines' interfaces, and who did what to whom."""
 
+from ipaddress import ip_network
+
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -42,6 +45,15 @@ class ApiClient(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse addresses that cannot be read: the client would be locked out by them."""
+        for text in self.networks:
+            try:
+                ip_network(text.strip(), strict=False)
+            except ValueError:
+                message = _("%(text)s is no address or network, such as 10.0.0.0/24.")
+                raise ValidationError({"networks": message % {"text": text}}) from None
 
 
 class ApiKey(models.Model):

@@ -9,7 +9,10 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 from smart.lib import zones
 
-_HINT = "Renew the package tzdata of Python or the zone data of the database server (2024a or newer)."
+_HINT = (
+    "Renew the zone data (2024a or newer): the system's package tzdata, which Python prefers to its own unless"
+    " PYTHONTZPATH is empty, or that of the database server."
+)
 
 
 @register

@@ -13,12 +13,13 @@ _NONCE_BYTES = 12
 
 @lru_cache(maxsize=8)
 def _cipher(key_id: int) -> AESGCM:
-    return AESGCM(bytes.fromhex(settings.MSISDN_KEYS[str(key_id)]))
+    return AESGCM(settings.MSISDN_KEYS[key_id])
 
 
 @lru_cache(maxsize=1)
-def _current_key() -> int:
-    return max(int(key_id) for key_id in settings.MSISDN_KEYS)
+def current_key() -> int:
+    """The id of the key that encrypts: the one named, else the greatest."""
+    return settings.MSISDN_ENCRYPT_WITH or max(settings.MSISDN_KEYS)
 
 
 _BLOCK_BYTES = 64  # SHA-256's
@@ -33,8 +34,8 @@ def _index_hashes() -> tuple["hashlib._Hash", "hashlib._Hash"]:
 
 
 def encrypt_msisdn(value: str) -> bytes:
-    """Encrypt eleven digits under the newest key; shape: key id (1 byte), nonce (12), ciphertext and tag (27)."""
-    key_id = _current_key()
+    """Encrypt eleven digits under the current key; shape: key id (1 byte), nonce (12), ciphertext and tag (27)."""
+    key_id = current_key()
     nonce = os.urandom(_NONCE_BYTES)
     return bytes([key_id]) + nonce + _cipher(key_id).encrypt(nonce, value.encode(), None)
 

@@ -37,6 +37,12 @@ def offset_in_database() -> timedelta:
         return cursor.fetchone()[0]
 
 
+def require_in_python() -> None:
+    """Raise ZoneDataWrong unless Python's zone data agrees with the settings: no server starts without."""
+    if offset_in_python() != timedelta(hours=settings.ASTANA_UTC_OFFSET_HOURS):
+        raise ZoneDataWrong
+
+
 def require() -> None:
     """Raise ZoneDataWrong unless both agree with the settings."""
     expected = timedelta(hours=settings.ASTANA_UTC_OFFSET_HOURS)
