@@ -8,7 +8,6 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -16,7 +15,7 @@ from rest_framework.views import APIView
 from bonuses import charging
 from smart.access import auth
 from smart.access.models import ApiClient
-from smart.lib import clock, problems
+from smart.lib import clock, problems, strict
 from smart.lib.msisdn import InvalidMsisdn, Msisdn
 from smart.lib.msisdn import parse as parse_msisdn
 
@@ -29,8 +28,11 @@ class SignedCharging(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[None, auth.Caller]:
         """Return no user and the caller; raises AuthenticationFailed without detail."""
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
-            raise TooLarge
+        try:
+            if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+                raise TooLarge
+        except ValueError:
+            raise exceptions.ParseError from None
         try:
             caller = auth.by_signature(request._request, ApiClient.Kind.CHARGING, request._request.body)
             auth.remember_nonce(caller)
@@ -73,24 +75,20 @@ class IsCharging(BasePermission):
 class DebitSerializer(serializers.Serializer[Any]):
     """A charging request."""
 
-    request_id = serializers.RegexField(
-        r"^[!-~]{1,64}\Z", help_text="Unique per client; a repetition is answered alike."
-    )
-    msisdn = serializers.CharField(max_length=40)
-    service = serializers.CharField(max_length=16, help_text="`call`, `sms` or `data`; anything unlisted is refused.")
-    destination = serializers.CharField(
-        max_length=16, help_text="`on_net` or `internet`; anything unlisted is refused."
-    )
-    visited_plmn = serializers.RegexField(
+    request_id = strict.PatternField(r"^[!-~]{1,64}\Z", help_text="Unique per client; a repetition is answered alike.")
+    msisdn = strict.TextField(max_length=40)
+    service = strict.TextField(max_length=16, help_text="`call`, `sms` or `data`; anything unlisted is refused.")
+    destination = strict.TextField(max_length=16, help_text="`on_net` or `internet`; anything unlisted is refused.")
+    visited_plmn = strict.PatternField(
         r"^([0-9]{5,6})?\Z",
         required=False,
         allow_null=True,
         allow_blank=True,
         help_text="MCC and MNC, `40102`.",
     )
-    units = serializers.IntegerField(min_value=1, max_value=_MAX_UNITS)
-    event_time = serializers.DateTimeField(default_timezone=UTC, help_text="ISO 8601 with an offset.")
-    allow_partial = serializers.BooleanField(default=False)
+    units = strict.WholeField(min_value=1, max_value=_MAX_UNITS)
+    event_time = strict.InstantField(default_timezone=UTC, help_text="ISO 8601 with an offset.")
+    allow_partial = strict.SwitchField(default=False)
 
     def validate_msisdn(self, value: str) -> Msisdn:
         """Read the number in any usual spelling."""
@@ -123,7 +121,7 @@ class DebitView(APIView):
 
     authentication_classes = [SignedCharging]
     permission_classes = [IsCharging]
-    parser_classes = [JSONParser]
+    parser_classes = [strict.Parser]
 
     @extend_schema(
         operation_id="charging_debit",

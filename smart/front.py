@@ -5,6 +5,9 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
+from django.views.defaults import page_not_found
+
+from smart.lib import problems
 
 CODES = ("*555#", "*555*1#", "*555*00#", "*111*3#", "*555*2#")
 
@@ -13,6 +16,13 @@ CODES = ("*555#", "*555*1#", "*555*00#", "*111*3#", "*555*2#")
 def front(request: HttpRequest) -> HttpResponse:
     """What SMART is and where to go."""
     return render(request, "front.html", {"local": settings.DEMO, "care": settings.CARE_NUMBERS})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404, to machines as problem details."""
+    if request.path.startswith("/api/"):
+        return problems.response(404, "not_found", "There is no such address.")
+    return page_not_found(request, exception)
 
 
 @require_GET

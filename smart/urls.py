@@ -23,5 +23,6 @@ urlpatterns = [
     path("admin/imports/", include("smart.backoffice.imports_urls")),
     path("admin/", admin.site.urls),
 ]
+handler404 = "smart.front.not_found"
 if settings.LOCAL:
     urlpatterns.append(path("handset/", include("smart.local.handset.urls")))

@@ -1,14 +1,16 @@
 """Who is calling: signed requests, or a key from a known address. A wrong or stale proof is 401 without detail."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
 import logging
+import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
@@ -24,12 +26,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CACHE_SECONDS = 5.0  # how long a revoked key may go on working
+_MAX_KEY_ID = 32
 _MAX_NONCE = 64
 _MIN_NONCE = 16
 
 
 class NotAuthenticated(Exception):
     """The caller could not prove who it is. Says no more, on purpose."""
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")
+_ESCAPED = re.compile(r"%[0-9A-F]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,8 @@ def forget_cached() -> None:
 
 
 def _credential(key_id: str) -> _Credential | None:
+    if not (key_id.isascii() and key_id.isalnum() and len(key_id) <= _MAX_KEY_ID):
+        return None
     cached = _cache.get(key_id)
     now = time.monotonic()
     if cached and now - cached[0] < CACHE_SECONDS:
@@ -116,16 +125,30 @@ def by_signature(request: HttpRequest, kind: ApiClient.Kind, body: bytes) -> Cal
     timestamp = meta.get("HTTP_X_SMART_TIMESTAMP", "")
     nonce = meta.get("HTTP_X_SMART_NONCE", "")
     given = meta.get("HTTP_X_SMART_SIGNATURE", "")
-    fits = len(key_id) <= 32 and _MIN_NONCE <= len(nonce) <= _MAX_NONCE and nonce.isascii() and nonce.isprintable()
-    if not fits or not key_id or not signing.is_fresh(timestamp, time.time()):
+    fits = _MIN_NONCE <= len(nonce) <= _MAX_NONCE and nonce.isascii() and nonce.isprintable()
+    if not fits or not signing.is_fresh(timestamp, time.time()):
         raise NotAuthenticated
     credential = _credential(key_id)
     if credential is None or credential.kind != kind or credential.proof != ApiClient.Proof.SIGNATURE:
         raise NotAuthenticated
-    wanted = signing.sign(keys.secret_of(key_id), request.method or "", request.get_full_path(), timestamp, nonce, body)
-    if not hmac.compare_digest(wanted.encode(), given.lower().encode()) or not _is_allowed(credential, request):
+    secret, method = keys.secret_of(key_id), request.method or ""
+    wanted = (signing.sign(secret, method, path, timestamp, nonce, body) for path in _spellings(request))
+    is_signed = any(hmac.compare_digest(one.encode(), given.lower().encode()) for one in wanted)
+    if not is_signed or not _is_allowed(credential, request):
         raise NotAuthenticated
     return Caller(credential.client_id, credential.name, key_id, nonce)
+
+
+def _spellings(request: HttpRequest) -> Iterator[str]:
+    """The path as it may have been sent: servers hand it on decoded, and clients encode what they must or more."""
+    yield request.get_full_path()
+    if _PLAIN.fullmatch(request.path):
+        return
+    query = f"?{request.META['QUERY_STRING']}" if request.META.get("QUERY_STRING") else ""
+    encoded = quote(request.path, safe="/")
+    yield encoded + query
+    yield _ESCAPED.sub(lambda escape: escape[0].lower(), encoded) + query
+    yield request.path + query
 
 
 def by_key(request: HttpRequest, kind: ApiClient.Kind) -> Caller:
@@ -134,7 +157,7 @@ def by_key(request: HttpRequest, kind: ApiClient.Kind) -> Caller:
     Raises NotAuthenticated: whatever is wrong.
     """
     key_id, secret = _bare_key(request)
-    credential = _credential(key_id) if key_id and len(key_id) <= 32 else None
+    credential = _credential(key_id)
     if credential is None or credential.kind != kind or credential.proof != ApiClient.Proof.KEY:
         raise NotAuthenticated
     digest = hashlib.sha256(secret.encode()).digest()
@@ -153,7 +176,7 @@ def _bare_key(request: HttpRequest) -> tuple[str, str]:
         return "", ""
     try:
         key_id, _colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no text in it
         return "", ""
     return key_id, secret
 

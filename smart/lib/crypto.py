@@ -4,6 +4,7 @@ import hashlib
 import os
 from functools import lru_cache
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
@@ -41,8 +42,10 @@ def encrypt_msisdn(value: str) -> bytes:
 
 
 def decrypt_msisdn(stored: bytes | memoryview) -> str:
-    """Return the eleven digits; raises KeyError for an unknown key id, InvalidTag for a tampered value."""
+    """Return the eleven digits; raises KeyError for an unknown key id, InvalidTag for a tampered or cut value."""
     data = bytes(stored)
+    if len(data) < 1 + _NONCE_BYTES:
+        raise InvalidTag
     return _cipher(data[0]).decrypt(data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :], None).decode()
 
 

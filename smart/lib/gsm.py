@@ -51,7 +51,7 @@ def pages(text: str, more: str) -> tuple[str, ...]:
     if fits_ussd(text):
         return (text,)
     cut: list[str] = []
-    rest = text
+    rest = text.rstrip()
     while not fits_ussd(rest):
         head = _head(rest, f"\n{more}")
         cut.append(f"{head.rstrip()}\n{more}")
@@ -64,8 +64,8 @@ def _head(text: str, suffix: str) -> str:
     end = next(n for n in range(min(len(text), USSD_SEPTETS), 0, -1) if fits_ussd(text[:n].rstrip() + suffix))
     if end >= len(text):
         end = len(text) - 1
-    for separator in ("\n", " "):
-        at = text.rfind(separator, 1, end + 1)
-        if at > end // 3:
-            return text[: at + 1]
-    return text[:end]
+    line_end = text.rfind("\n", 1, end + 1)
+    if line_end > end // 3:
+        return text[: line_end + 1]
+    space = text.rfind(" ", 1, end + 1)
+    return text[: space + 1] if space > 0 else text[:end]

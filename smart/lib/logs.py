@@ -6,8 +6,10 @@ from contextvars import ContextVar
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
-# Eleven digits of a Kazakhstan mobile number, however spelled; a last net, not a licence to log them.
-_NUMBER = re.compile(r"(?<![\w])(?:\+?7|8)[\s(\-]*7\d{2}[\s)\-]*\d{3}[\s\-]*\d{2}[\s\-]*\d{2}(?!\w)")
+# The ten digits of a Kazakhstan mobile number, however spelled, with or without what stands before them; a last net,
+# not a licence to log them.
+_GAP = r"[\s().\-\u2010-\u2015\u2212\u00a0]*"
+_NUMBER = re.compile(rf"(?<!\d)(?:(?:\(\+?7\)|\+?7|8){_GAP})?7\d{{2}}{_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}(?!\d)")
 
 
 def mask_numbers(text: str) -> str:
@@ -24,10 +26,15 @@ class RequestContext(logging.Filter):
 
 
 class MaskingFormatter(logging.Formatter):
-    """One line an event, numbers masked, tracebacks included."""
+    """One line an event, and the traceback below it; numbers masked in both."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Keep what came from outside from beginning a line of its own."""
+        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
         return mask_numbers(super().format(record))

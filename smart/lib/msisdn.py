@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from smart.lib.errors import Refusal
 
 # Kazakhstan's mobile numbers: country code 7, network code 70x or 77x, seven digits.
-_FAST = re.compile(r"[+]?[78]?(7[0-9]{9})")
+_FAST = re.compile(r"(?:\+7|[78])?(7[0-9]{9})")
 _NOISE = re.compile(r"[\s()\-‐-―−.\u00a0\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 

@@ -1,8 +1,9 @@
 """Errors of the REST API as problem details (RFC 9457) with stable codes."""
 
+import json
 from typing import Any
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -10,6 +11,7 @@ from rest_framework.views import set_rollback
 from smart.lib import logs
 from smart.lib.errors import Refusal
 
+_OUR_CODES = {"authentication_failed": "not_authenticated"}
 CONTENT_TYPE = "application/problem+json"
 
 
@@ -17,6 +19,12 @@ def problem(status: int, code: str, title: str, **more: Any) -> dict[str, Any]:
     """Return the body of a problem: type, title, status, code, the request's id and what else is known."""
     body = {"type": f"urn:smart:problem:{code}", "title": title, "status": status, "code": code}
     return {**body, "request_id": logs.request_id.get(), **more}
+
+
+def response(status: int, code: str, title: str, headers: dict[str, str] | None = None, **more: Any) -> HttpResponse:
+    """A problem outside DRF."""
+    body = json.dumps(problem(status, code, title, **more), ensure_ascii=False, separators=(",", ":"))
+    return HttpResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers)
 
 
 def problem_details(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -31,8 +39,8 @@ def problem_details(error: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(error, exceptions.APIException):
         challenge = getattr(error, "auth_header", None)
         headers = {"WWW-Authenticate": challenge} if challenge else {}
-        code = getattr(error, "default_code", "error")
-        return _response(problem(error.status_code, code, str(error.default_detail)), headers)
+        code = _OUR_CODES.get(error.default_code, error.default_code)
+        return _response(problem(error.status_code, code, str(error.detail)), headers)
     return None
 
 

@@ -1,6 +1,6 @@
 """CSV that a spreadsheet cannot be tricked by."""
 
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+_DANGEROUS = tuple("=+-@\t\r\n＝＋－＠")  # OWASP's list
 
 
 def escape(value: str) -> str:

@@ -7,7 +7,7 @@ TOLERANCE_SECONDS = 300
 
 
 def sign(secret: str, method: str, path: str, timestamp: str, nonce: str, body: bytes) -> str:
-    """Return the signature in hex; `path` includes the query string, `timestamp` is in Unix seconds."""
+    """Return the signature in hex; `path` as sent, with the query string; `timestamp` in Unix seconds."""
     message = "\n".join((method.upper(), path, timestamp, nonce, hashlib.sha256(body).hexdigest()))
     return hmac.new(secret.encode(), message.encode(), hashlib.sha256).hexdigest()
 

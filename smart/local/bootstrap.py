@@ -27,7 +27,7 @@ class Obstacle(Exception):
 
 
 def main(purpose: str) -> None:
-    """Bring .venv up to date; for tests, see to a browser too."""
+    """Bring .venv up to date; for tests, see to a browser too, for benchmarks to wrk."""
     if sys.version_info < (3, 11):  # noqa: UP036 - make runs us with whatever there is
         raise Obstacle(
             "SMART needs Python 3.11 or newer, {} is {}.{}; name another one: make {} PYTHON=python3.12".format(
@@ -36,7 +36,7 @@ def main(purpose: str) -> None:
         )
     install(RUN_LOCKS if purpose == "run" else DEV_LOCKS)
     if purpose == "test":
-        see_to_browser()
+        see_to_tools()
     if purpose == "bench" and not shutil.which("wrk") and not apt_install("wrk"):
         print("There is no wrk here and it could not be installed (apt-get install wrk): key presses are not measured.")
 
@@ -70,8 +70,14 @@ def make_venv() -> None:
         raise Obstacle("The virtual environment .venv could not be made: what Python says above tells why.")
 
 
-def see_to_browser() -> None:
-    """Install Debian's chromium for the browser tests when it is missing and we may; else say what will be skipped."""
+def see_to_tools() -> None:
+    """Install Debian's chromium for the browser tests when it is missing and we may; else say what will be skipped.
+
+    And curl and openssl, for the commands of docs/api.md.
+    """
+    missing = [tool for tool in ("curl", "openssl") if not shutil.which(tool)]
+    if missing and not apt_install(*missing):
+        print(f"There is no {' and no '.join(missing)} here: the test of docs/api.md is skipped.")
     if any(map(shutil.which, BROWSERS)) or apt_install("chromium", "fonts-dejavu-core"):
         return
     print(

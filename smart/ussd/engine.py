@@ -84,6 +84,11 @@ def _end(language: str, why: str) -> Reply:
         return Reply(texts[why], is_over=True)
 
 
+def farewell() -> Reply:
+    """What a gateway is told that only lets us know a session's end; nobody reads it."""
+    return _end(settings.LANGUAGE_CODE, "lost")
+
+
 def try_again() -> Reply:
     """What is said when there was no time to do it; nothing was done."""
     return _end(settings.LANGUAGE_CODE, "busy")
@@ -190,9 +195,9 @@ def _press(dial: Dial, session: Session, now: datetime) -> Reply:
 def _typed(dial: Dial, session: Session) -> str | None:
     """The new key; None when the request does not follow the session's last one."""
     if dial.cumulative is not None:
-        if not dial.cumulative.startswith(session.taken):
-            return None
-        return _clean(dial.cumulative[len(session.taken) :])
+        added = dial.cumulative.removeprefix(session.taken)
+        follows = dial.cumulative.startswith(session.taken) and (not session.taken or added.startswith("*"))
+        return _clean(added) if follows else None
     if dial.key is None or (dial.sequence is not None and dial.sequence != session.sequence + 1):
         return None
     return _clean(dial.key)

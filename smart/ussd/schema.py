@@ -1,6 +1,5 @@
 """The USSD interface as OpenAPI describes it (documentation only; the dialects read requests themselves)."""
 
-import json
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
@@ -66,8 +65,3 @@ SIGNATURE = [
     OpenApiParameter(name, str, OpenApiParameter.HEADER, required=True)
     for name in ("X-Smart-Key", "X-Smart-Timestamp", "X-Smart-Nonce", "X-Smart-Signature")
 ]
-
-
-def to_json(body: dict[str, Any]) -> bytes:
-    """JSON as bytes, characters as they are."""
-    return json.dumps(body, ensure_ascii=False).encode()

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from smart.access import auth
 from smart.access.models import ApiClient
 from smart.lib import clock, problems
-from smart.ussd import deadline, engine, schema
+from smart.ussd import deadline, engine, schema, sessions
 from smart.ussd.dial import Dial, Reply
 from smart.ussd.dialects import africastalking, comviva, native
 from smart.ussd.dialects.native import BadRequest
@@ -64,11 +64,11 @@ class GatewayView(APIView):
             with deadline.within(settings.USSD_DEADLINE_SECONDS - 0.3):
                 return self.serve(request, body, **kwargs)
         except TooLarge:
-            return _problem(413, "too_large", "The request is too large.")
+            return problems.response(413, "too_large", "The request is too large.")
         except auth.NotAuthenticated:
-            return _problem(401, "not_authenticated", "Not authenticated.", {"WWW-Authenticate": "Smart"})
+            return problems.response(401, "not_authenticated", "Not authenticated.", {"WWW-Authenticate": "Smart"})
         except BadRequest as error:
-            return _problem(422, "invalid", "The request does not fit its schema.", errors=error.errors)
+            return problems.response(422, "invalid", "The request does not fit its schema.", errors=error.errors)
 
     def serve(self, request: HttpRequest, body: bytes, **kwargs: Any) -> HttpResponse:
         """Authenticate, translate, answer."""
@@ -79,14 +79,9 @@ def ask(dial: Dial) -> Reply:
     """Ask the engine; when the database is too slow or away, nothing was done and the subscriber hears so."""
     try:
         return engine.answer(dial, now=clock.now())
-    except (OperationalError, PoolTimeout) as error:
+    except (OperationalError, PoolTimeout, sessions.Raced) as error:
         logger.warning("A dial was not answered in time: %s", type(error).__name__)
         return engine.try_again()
-
-
-def _problem(status: int, code: str, title: str, headers: dict[str, str] | None = None, **more: Any) -> HttpResponse:
-    body = schema.to_json(problems.problem(status, code, title, **more))
-    return HttpResponse(body, status=status, content_type=problems.CONTENT_TYPE, headers=headers)
 
 
 class NativeView(GatewayView):
@@ -134,7 +129,8 @@ class AfricasTalkingView(GatewayView):
     def serve(self, request: HttpRequest, body: bytes, **kwargs: Any) -> HttpResponse:
         """A form in, CON or END out."""
         caller = auth.by_key(request, ApiClient.Kind.USSD)
-        reply = ask(africastalking.parse(request.POST.dict(), caller))
+        form = africastalking.read(request, body)
+        reply = engine.farewell() if africastalking.is_notice(form) else ask(africastalking.parse(form, caller))
         return HttpResponse(africastalking.render(reply), content_type="text/plain; charset=utf-8")
 
 
@@ -155,6 +151,7 @@ class ComvivaView(GatewayView):
     def serve(self, request: HttpRequest, body: bytes, **kwargs: Any) -> HttpResponse:
         """XML in, XML out."""
         caller = auth.by_key(request, ApiClient.Kind.USSD)
-        dial, number = comviva.parse(body, caller)
-        answer = comviva.render(ask(dial), dial.session_id, number)
+        fields = comviva.read(body)
+        reply = engine.farewell() if comviva.is_notice(fields) else ask(comviva.parse(fields, caller))
+        answer = comviva.render(reply, fields["sessionId"], fields["msisdn"])
         return HttpResponse(answer, content_type="text/xml; charset=utf-8")

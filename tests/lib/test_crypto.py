@@ -1,5 +1,6 @@
 """Phone numbers at rest: unreadable without the key, found by an index, kept readable over a rotation (ADR 0005)."""
 
+import hmac
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,7 +19,7 @@ FIRST, SECOND = "11" * 32, "22" * 32
 @pytest.fixture
 def keys(settings: Settings) -> Iterator[Settings]:
     """The settings, read anew by each `rotate`."""
-    settings.MSISDN_KEYS = {1: bytes.fromhex(FIRST)}
+    settings.MSISDN_KEYS, settings.MSISDN_ENCRYPT_WITH = {1: bytes.fromhex(FIRST)}, 0
     rotate()
     yield settings
     rotate()
@@ -69,6 +70,14 @@ def test_the_newest_key_is_the_one_with_the_greatest_number(keys: Settings) -> N
     assert crypto.encrypt_msisdn(NUMBER)[0] == 10
 
 
+def test_a_new_key_may_be_handed_out_before_it_encrypts(keys: Settings) -> None:
+    keys.MSISDN_KEYS = {1: bytes.fromhex(FIRST), 2: bytes.fromhex(SECOND)}
+    keys.MSISDN_ENCRYPT_WITH = 1
+    rotate()
+
+    assert crypto.encrypt_msisdn(NUMBER)[0] == 1
+
+
 def test_a_key_that_was_taken_away_reads_nothing(keys: Settings) -> None:
     stored = crypto.encrypt_msisdn(NUMBER)
 
@@ -113,6 +122,14 @@ def test_the_blind_index_is_stable_and_each_numbers_own(keys: Settings) -> None:
     assert len(found) == 1000
     assert {len(index) for index in found} == {16}
     assert crypto.blind_index(NUMBER) == crypto.blind_index(NUMBER) in found
+
+
+@pytest.mark.parametrize("key", ["k", "k" * 64, "k" * 65, "ключ"], ids=["short", "64 bytes", "65 bytes", "not ASCII"])
+def test_the_blind_index_is_the_hmac_of_the_number(keys: Settings, key: str) -> None:
+    keys.MSISDN_INDEX_KEY = key
+    rotate()
+
+    assert crypto.blind_index(NUMBER) == hmac.digest(key.encode(), NUMBER.encode(), "sha256")[:16]
 
 
 def test_the_blind_index_outlives_a_rotation_of_the_encryption_keys(keys: Settings) -> None:

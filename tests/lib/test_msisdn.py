@@ -172,3 +172,10 @@ def test_a_block_of_numbers_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -
 
     assert len(set(values)) == 50
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("text", ["+7775000000", "+7010000001", "+87010000001"])
+def test_after_a_plus_the_country_code_is_whole(text: str) -> None:
+    """A digit too few must not become somebody else's number."""
+    with pytest.raises(msisdn.InvalidMsisdn):
+        msisdn.parse(text)

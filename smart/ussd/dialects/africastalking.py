@@ -5,12 +5,38 @@ whole code in serviceCode, or with stars at the text's ends; after a bare `*555#
 """
 
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParserError
 
 from smart.access.auth import Caller
 from smart.ussd.dial import Dial, Reply, parse_code
 from smart.ussd.dialects.native import BadRequest, is_storable, read_msisdn
 
 _LIMITS = {"sessionId": 128, "phoneNumber": 40, "networkCode": 16, "serviceCode": 182, "text": 1000}
+
+
+_MAX_FIELDS = 50
+_OF_A_NOTICE = ("status", "durationInMillis")
+
+
+def read(request: HttpRequest, body: bytes) -> dict[str, str]:
+    """Take the form apart; of a field given twice the last counts. Raises BadRequest."""
+    try:
+        if request.content_type == "multipart/form-data":
+            return request.POST.dict()
+        if request.content_type != "application/x-www-form-urlencoded":
+            raise ValueError
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS))
+    except (ValueError, LookupError, MultiPartParserError, SuspiciousOperation):
+        raise BadRequest(body="A form in UTF-8 is required.") from None
+
+
+def is_notice(form: Mapping[str, str]) -> bool:
+    """True when the gateway only lets us know that a session is over: nothing was pressed."""
+    return any(name in form for name in _OF_A_NOTICE)
 
 
 def parse(form: Mapping[str, str], caller: Caller) -> Dial:

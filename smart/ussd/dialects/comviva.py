@@ -1,5 +1,6 @@
-"""Comviva: XML pull requests; newRequest=1 opens a session, flowState FD asks and FE ends."""
+"""Comviva: XML pull requests; newRequest=1 opens a session, flowState FD asks and FE ends it."""
 
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 
 from defusedxml import DefusedXmlException
@@ -12,9 +13,13 @@ from smart.ussd.dialects.native import BadRequest, is_storable, read_msisdn
 _LIMITS = {"sessionId": 128, "transactionId": 128, "msisdn": 40, "newRequest": 1, "subscriberInput": 182}
 
 
-def parse(body: bytes, caller: Caller) -> tuple[Dial, str]:
-    """Read a `<request type="pull">`; return the Dial and the number as spelled, to be echoed. Raises BadRequest."""
-    fields = _fields(body)
+def is_notice(fields: Mapping[str, str]) -> bool:
+    """True when the gateway only lets us know that a session is over: nothing was pressed."""
+    return fields["flowState"].upper() == "FE"
+
+
+def parse(fields: Mapping[str, str], caller: Caller) -> Dial:
+    """Make a Dial of the fields. Raises BadRequest."""
     typed = fields["subscriberInput"]
     token = f"{fields['transactionId']}:{typed}"
     number = read_msisdn(fields["msisdn"])
@@ -22,7 +27,7 @@ def parse(body: bytes, caller: Caller) -> tuple[Dial, str]:
     code = parse_code(typed) if is_new else None
     if is_new and code is None:
         raise BadRequest(subscriberInput="A code such as *555# is required.")
-    dial = Dial(
+    return Dial(
         caller=caller,
         session_id=fields["sessionId"],
         msisdn=number,
@@ -31,22 +36,24 @@ def parse(body: bytes, caller: Caller) -> tuple[Dial, str]:
         key=None if is_new else typed,
         visited_plmn=fields["visitedPlmn"][:6],
     )
-    return dial, fields["msisdn"]
 
 
-def _fields(body: bytes) -> dict[str, str]:
+def read(body: bytes) -> dict[str, str]:
+    """Take a `<request type="pull">` apart. Raises BadRequest."""
     try:
         root = fromstring(body, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         raise BadRequest(body="XML without a DTD is required.") from None
     if root.tag != "request":
         raise BadRequest(body="A request element is required.")
-    fields = {name: (root.findtext(name) or "").strip() for name in (*_LIMITS, "visitedPlmn")}
+    fields = {name: (root.findtext(name) or "").strip() for name in (*_LIMITS, "visitedPlmn", "flowState")}
     for name, limit in _LIMITS.items():
         if len(fields[name]) > limit or not is_storable(fields[name]):
             raise BadRequest(**{name: f"At most {limit} characters."})
     if not fields["sessionId"]:
         raise BadRequest(sessionId="A session id is required.")
+    if not fields["transactionId"]:
+        raise BadRequest(transactionId="Each request needs a transaction id of its own.")
     return fields
 
 
