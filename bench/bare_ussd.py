@@ -28,7 +28,7 @@ RETURNING msisdn_index, subscriber_id, language, touched_at, visited_plmn, scree
 TEXT = "Неверно.\n1 Қазақша\n2 Русский\n3 English"
 _client = int(os.environ.get("BARE_CLIENT", "0"))
 _commit = os.environ.get("BARE_COMMIT", "off")
-_pool = ConnectionPool(os.environ["BARE_DSN"], min_size=2, max_size=10, kwargs={"autocommit": True}, open=True)
+_pool = ConnectionPool(os.environ["BARE_DSN"], min_size=2, max_size=6, kwargs={"autocommit": True}, open=True)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -2,9 +2,9 @@
 
     python -m bench.ussd [--seconds 8] [--sessions 6000]
 
-Both run under granian with 8 threads and a pool of 10 on the same durable PostgreSQL, one after the other, under
-wrk with 32 and 128 connections. The bare server (bench.bare_ussd) authenticates nobody and knows no menu. It is
-measured twice: committing steps asynchronously as the platform does, and synchronously.
+Both run under granian with two workers of four threads and pools of six on the same durable PostgreSQL, one after
+the other, under wrk with 32 and 128 connections. The bare server (bench.bare_ussd) authenticates nobody and knows no
+menu. It is measured twice: committing steps asynchronously as the platform does, and synchronously.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import psutil
 from bench.scratch import Scratch
 
 PRESSES = 10
+WORKERS, THREADS = 2, 4  # as smart/local/supervisor.py starts the web server
 NUMBER = "77010000001"
 
 
@@ -50,7 +51,7 @@ def _measure(scratch: Scratch, seconds: int, sessions: int) -> None:
     runs = [
         ("bare, asynchronous commit", "bench.bare_ussd:application", {**bare, "BARE_COMMIT": "off"}),
         ("bare, synchronous commit", "bench.bare_ussd:application", {**bare, "BARE_COMMIT": "on"}),
-        ("SMART", "smart.wsgi:application", {"DB_POOL_SIZE": "10", "DB_STATEMENT_TIMEOUT_MS": "2500"}),
+        ("SMART", "smart.wsgi:application", {"DB_POOL_SIZE": "6", "DB_STATEMENT_TIMEOUT_MS": "2500"}),
     ]
     rates: dict[tuple[str, int], float] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +121,8 @@ def _run(name: str, target: str, env: dict[str, str], requests: Path, connection
     port = 8971
     server = subprocess.Popen(
         [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-         "--workers", "1", "--blocking-threads", "8", "--backpressure", "256", "--log-level", "error", target],
+         "--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--backpressure", "256",
+         "--log-level", "error", target],
         env=env,
     )  # fmt: skip
     try:

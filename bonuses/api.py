@@ -4,8 +4,11 @@ from datetime import UTC
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import translation
+from django.utils.decorators import method_decorator
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
@@ -108,12 +111,12 @@ class DebitAnswerSerializer(serializers.Serializer[Any]):
 
 
 class DebitProblemSerializer(DebitAnswerSerializer):
-    """Why nothing was debited (problem details)."""
+    """Why nothing was debited: problem details, stored and repeated as they are."""
 
     type = serializers.CharField()
     title = serializers.CharField()
     status = serializers.IntegerField()
-    code = serializers.ChoiceField([*charging.REFUSALS, "request_id_reused"])
+    code = serializers.ChoiceField(list(charging.REFUSALS))
 
 
 class DebitView(APIView):
@@ -122,6 +125,11 @@ class DebitView(APIView):
     authentication_classes = [SignedCharging]
     permission_classes = [IsCharging]
     parser_classes = [strict.Parser]
+
+    @method_decorator(translation.override("en"))
+    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """To machines we speak English."""
+        return super().dispatch(*args, **kwargs)
 
     @extend_schema(
         operation_id="charging_debit",
@@ -133,7 +141,10 @@ class DebitView(APIView):
         request=DebitSerializer,
         responses={
             201: DebitAnswerSerializer,
-            **{(status, problems.CONTENT_TYPE): DebitProblemSerializer for status in (400, 401, 409, 413, 422)},
+            (409, problems.CONTENT_TYPE): PolymorphicProxySerializer(
+                "DebitConflict", [DebitProblemSerializer, problems.ProblemSerializer], None
+            ),
+            **{(status, problems.CONTENT_TYPE): problems.ProblemSerializer for status in (400, 401, 413, 422)},
         },
         examples=[
             OpenApiExample(

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.directory import parsing, sql
 from enrollment.directory.parsing import Finding, Parser
 from enrollment.models import DirectoryImport, Town
+from smart.jobs import operations as jobs
 from smart.lib.astana import day_of
 from smart.lib.errors import Refusal
 from smart.lib.safe_csv import escape
@@ -97,7 +98,7 @@ def apply(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -
     _require_staged(run)
     while run.watermark < sql.CHUNKS:
         with transaction.atomic():
-            sql.commit_lazily()
+            jobs.commit_lazily()
             sql.apply_chunk(run.pk, run.watermark, now)
             run.watermark += 1
             run.phase = DirectoryImport.Phase.APPLYING

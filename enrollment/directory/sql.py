@@ -146,11 +146,6 @@ def _bounds(chunk: int) -> tuple[bytes, bytes]:
     return bytes([chunk * width]), bytes([after]) if after < 256 else _BEYOND
 
 
-def commit_lazily() -> None:
-    """Let this transaction not wait for the disk: a lost chunk is lost with its watermark, and applied again."""
-    _run("SET LOCAL synchronous_commit = off")
-
-
 def apply_chunk(import_id: int, chunk: int, now: datetime) -> None:
     """Apply one range of numbers: end recycled subscriptions, change what differs, add what is new.
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -16,9 +16,24 @@ CONTENT_TYPE = "application/problem+json"
 
 
 def problem(status: int, code: str, title: str, **more: Any) -> dict[str, Any]:
-    """Return the body of a problem: type, title, status, code, the request's id and what else is known."""
+    """Return the body of a problem: type, title, status, code, instance (the request's id) and what else is known."""
     body = {"type": f"urn:smart:problem:{code}", "title": title, "status": status, "code": code}
-    return {**body, "request_id": logs.request_id.get(), **more}
+    return {**body, "instance": f"urn:smart:request:{logs.request_id.get()}", **more}
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Problem details (RFC 9457)."""
+
+    type = serializers.CharField(help_text="`urn:smart:problem:` and the code.")
+    title = serializers.CharField(help_text="For people.")
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Stable; for programs.")
+    instance = serializers.CharField(help_text="`urn:smart:request:` and the id by which our log is searched.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """Add `errors`, a name the serializer itself has taken."""
+        what = "By field, where the request does not fit its schema."
+        return {**super().get_fields(), "errors": serializers.DictField(required=False, help_text=what)}
 
 
 def response(status: int, code: str, title: str, headers: dict[str, str] | None = None, **more: Any) -> HttpResponse:

@@ -30,7 +30,7 @@ _LIVED_WELL_SECONDS = 60
 # What a child gets when we are killed, and the database with it: beat would want to save its state there first and
 # miss its end, a worker would wait for its tasks.
 _DEATH_SIGNALS = {"beat": signal.SIGKILL, "worker": signal.SIGQUIT}
-WEB_ENV = {"DB_POOL_SIZE": "10", "DB_STATEMENT_TIMEOUT_MS": "2500"}
+WEB_ENV = {"DB_POOL_SIZE": "6", "DB_STATEMENT_TIMEOUT_MS": "2500"}
 
 
 class Stop(BaseException):
@@ -252,8 +252,8 @@ def _granian(port: int) -> list[str]:
         "--interface=wsgi",
         "--host=127.0.0.1",
         f"--port={port}",
-        "--workers=1",
-        "--blocking-threads=8",
+        "--workers=2",
+        "--blocking-threads=4",
         "--backpressure=256",
         "--no-access-log",
         "--no-ws",

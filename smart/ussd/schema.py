@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from smart.lib.problems import ProblemSerializer
+
 NATIVE = """\
 The gateway posts what was dialed (`dialed`, the first step) or pressed (`input`, each further one), numbering the
 steps of a session by one. A step sent again with the same sequence gets the same bytes and acts once. A gap in the
@@ -46,20 +48,10 @@ class AfricasTalkingRequest(serializers.Serializer[Any]):
     text = serializers.CharField(max_length=1000, required=False, allow_blank=True)
 
 
-class Problem(serializers.Serializer[Any]):
-    """Problem details (RFC 9457)."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    code = serializers.CharField()
-    request_id = serializers.CharField()
-
-
 PROBLEMS: dict[Any, Any] = {
-    (401, "application/problem+json"): Problem,
-    (413, "application/problem+json"): Problem,
-    (422, "application/problem+json"): Problem,
+    (401, "application/problem+json"): ProblemSerializer,
+    (413, "application/problem+json"): ProblemSerializer,
+    (422, "application/problem+json"): ProblemSerializer,
 }
 SIGNATURE = [
     OpenApiParameter(name, str, OpenApiParameter.HEADER, required=True)

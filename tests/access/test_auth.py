@@ -63,7 +63,7 @@ def rows() -> dict[str, int]:
 def assert_refused(answer: Any, before: dict[str, int]) -> None:
     """The one 401 there is, and nothing written."""
     body = answer.json()
-    assert len(body.pop("request_id")) == 16
+    assert len(body.pop("instance")) == len("urn:smart:request:") + 16
     assert (answer.status_code, body, answer["WWW-Authenticate"]) == (401, REFUSAL, "Smart")
     assert rows() == before
 
@@ -485,7 +485,7 @@ def test_every_refusal_reads_the_same(call: Call, issue: Issue, now: datetime) -
         ask_africastalking(api_key(key.key_id, secret), "127.0.0.1"),
     ]
 
-    bodies = {json.dumps({**answer.json(), "request_id": ""}) for answer in answers}
+    bodies = {json.dumps({**answer.json(), "instance": ""}) for answer in answers}
 
     assert len(bodies) == 1
     assert {answer["Content-Type"] for answer in answers} == {"application/problem+json"}

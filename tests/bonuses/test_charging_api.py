@@ -219,7 +219,7 @@ def test_a_forged_signature_is_nobodys_without_detail(
     answer = charging.post(PATH, body_of(), **headers)
 
     assert problem(answer)[0] == 401
-    assert set(answer.json()) == {"type", "title", "status", "code", "request_id"}
+    assert set(answer.json()) == {"type", "title", "status", "code", "instance"}
     assert answer.headers["WWW-Authenticate"] == "Smart"
     assert untouched()
 
@@ -227,7 +227,7 @@ def test_a_forged_signature_is_nobodys_without_detail(
 def test_every_refused_proof_is_answered_alike(charging: Gateway, anna: Subscriber) -> None:
     answers = [charging.post(PATH, body_of(), **headers).json() for headers in FORGED.values()]
 
-    assert len({json.dumps(answer | {"request_id": ""}) for answer in answers}) == 1
+    assert len({json.dumps(answer | {"instance": ""}) for answer in answers}) == 1
 
 
 def test_an_unsigned_request_is_nobodys(charging: Gateway, anna: Subscriber) -> None:

@@ -132,7 +132,7 @@ def problem(answer: Any) -> tuple[int, str]:
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert (body["type"], body["status"]) == (f"urn:smart:problem:{body['code']}", answer.status_code)
     assert body["title"]
-    assert body["request_id"] == answer.headers["X-Request-ID"]
+    assert body["instance"] == f"urn:smart:request:{answer.headers['X-Request-ID']}"
     return answer.status_code, body["code"]
 
 
@@ -533,7 +533,7 @@ def test_a_forged_signature_is_nobodys_without_detail(gateway: Gateway, headers:
     answer = gateway.post(Native.path, body, **headers)
 
     assert problem(answer) == (401, "not_authenticated")
-    assert set(answer.json()) == {"type", "title", "status", "code", "request_id"}
+    assert set(answer.json()) == {"type", "title", "status", "code", "instance"}
     assert answer.headers["WWW-Authenticate"] == "Smart"
 
 
@@ -573,7 +573,7 @@ def test_a_bare_key_that_is_none_is_nobodys(request: pytest.FixtureRequest, name
     answer = request.getfixturevalue(name).post(b"", **headers)
 
     assert problem(answer) == (401, "not_authenticated")
-    assert set(answer.json()) == {"type", "title", "status", "code", "request_id"}
+    assert set(answer.json()) == {"type", "title", "status", "code", "instance"}
 
 
 @pytest.mark.parametrize("client", ["charging", "elsewhere", "nowhere", "resting", "revoked", "signing"])
