@@ -12,6 +12,7 @@ BENCHMARKS = {
     "issue_month": "the month's issue to hand-written SQL",
     "expire": "the sweep to hand-written SQL",
     "directory": "the import of an export to COPY and upsert",
+    "pages": "pages of the back office at a million members to a thousand",
 }
 
 

@@ -59,6 +59,7 @@ def _medians(client: object) -> dict[str, float]:
     from enrollment.models import Subscriber
 
     someone = Subscriber.objects.order_by("pk")[FEW // 2].pk
+    client.post(f"/admin/care/subscriber/{someone}/", {"reason": "bench"})  # type: ignore[attr-defined]
     lists = [
         f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
         for model in admin.site._registry
@@ -70,7 +71,7 @@ def _medians(client: object) -> dict[str, float]:
         f"/admin/bonuses/grant/?q={someone}",
         "/admin/bonuses/grant/?state__exact=waiting",
         f"/admin/enrollment/subscriber/{someone}/change/",
-        f"/admin/care/{someone}/",
+        f"/admin/care/subscriber/{someone}/",
     ]
     return {page: _median(client, page) for page in ["/admin/", *sorted(lists), *searches]}
 

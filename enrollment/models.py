@@ -3,6 +3,7 @@
 import enum
 import hashlib
 
+from cryptography.exceptions import InvalidTag
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
@@ -124,8 +125,11 @@ class Subscriber(models.Model):
 
     @property
     def masked_msisdn(self) -> str:
-        """The number as lists show it: "7 701 *** ** 01"."""
-        return Msisdn(crypto.decrypt_msisdn(self.msisdn)).masked
+        """The number as lists show it: "7 701 *** ** 01"; "?" when its key is not among ours."""
+        try:
+            return Msisdn(crypto.decrypt_msisdn(self.msisdn)).masked
+        except (KeyError, InvalidTag):
+            return "?"
 
     @property
     def may_be_member(self) -> bool:

@@ -3,7 +3,9 @@
 from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -16,6 +18,7 @@ urlpatterns = [
     path("api/charging/v1/", include("bonuses.urls")),
     path("", front, name="front"),
     path("healthz", healthz, name="healthz"),
+    path("favicon.ico", RedirectView.as_view(url=static("icon.svg"))),
     path("language/", set_language, name="set_language"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", csp_update({"style-src": ["'unsafe-inline'"]})(docs), name="docs"),  # Swagger UI styles inline

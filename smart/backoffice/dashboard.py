@@ -16,6 +16,7 @@ from smart.lib import astana, clock
 
 _FRESH_SECONDS = 60
 _DAYS = 30
+_THIN = "\u202f"  # parts thousands
 
 
 def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         **given,
-        "cards": [(names[key], figures[key]) for key in names],
+        "cards": [(names[key], f"{figures[key]:,}".replace(",", _THIN)) for key in names],
         "chart": json.dumps(chart),
         "runs": JobRun.objects.order_by("-pk")[:6],
     }

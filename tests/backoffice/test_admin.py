@@ -130,3 +130,26 @@ def test_the_back_office_takes_nothing_from_outside() -> None:
     assert "default-src 'none'" in policy
     assert "http" not in policy
     assert "//cdn" not in answer.content.decode()
+
+
+def test_signing_in_leads_to_the_first_page() -> None:
+    roles.load()
+    User.objects.create_user("anna", password="long enough a word", is_staff=True)
+
+    answer = Client().post("/admin/login/", {"username": "anna", "password": "long enough a word"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+
+
+def test_a_number_whose_key_is_gone_spoils_no_list(make_subscriber: Callable[..., Subscriber]) -> None:
+    subscriber = make_subscriber()
+    Subscriber.objects.filter(pk=subscriber.pk).update(msisdn=b"\xff" + bytes(subscriber.msisdn)[1:])
+
+    answer = signed_in("root").get(address(Subscriber))
+
+    assert answer.status_code == 200
+    assert f">{subscriber.pk}<" in answer.content.decode().replace("\n", "").replace(" ", "")
+
+
+def test_a_browser_finds_an_icon() -> None:
+    assert Client().get("/favicon.ico").status_code == 302

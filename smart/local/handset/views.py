@@ -169,7 +169,7 @@ def _catch_up() -> str:
 def _clock() -> dict[str, Any]:
     now = clock.now().astimezone(astana.ZONE)
     return {
-        "now": formats.date_format(timezone.localtime(now), "D j M Y"),
+        "now": formats.date_format(timezone.localtime(now), "l, j E Y"),
         "time": time(now.hour, now.minute, now.second).isoformat(),
         "iso": now.replace(tzinfo=None).isoformat(timespec="minutes"),
         "is_moved": movable.ahead() > timedelta(),
