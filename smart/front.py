@@ -3,7 +3,8 @@
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.views.decorators.http import require_GET
 from django.views.defaults import page_not_found
 
@@ -23,6 +24,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
         return problems.response(404, "not_found", "There is no such address.")
     return page_not_found(request, exception)
+
+
+@require_GET
+def icon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look for the icon; found when asked, for `manage.py` runs before the files are collected."""
+    return redirect(static("icon.svg"))
 
 
 @require_GET

@@ -3,13 +3,11 @@
 from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import admin
-from django.templatetags.static import static
 from django.urls import include, path
-from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from smart.front import front, healthz
+from smart.front import front, healthz, icon
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 
@@ -18,7 +16,7 @@ urlpatterns = [
     path("api/charging/v1/", include("bonuses.urls")),
     path("", front, name="front"),
     path("healthz", healthz, name="healthz"),
-    path("favicon.ico", RedirectView.as_view(url=static("icon.svg"))),
+    path("favicon.ico", icon),
     path("language/", set_language, name="set_language"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", csp_update({"style-src": ["'unsafe-inline'"]})(docs), name="docs"),  # Swagger UI styles inline
