@@ -14,7 +14,7 @@ export SMART_LOCAL := on
 
 # What a deployment sets, made up: `check --deploy` is to judge the settings, not this machine.
 DEPLOYED := SMART_LOCAL=off ALLOWED_HOSTS=smart.example SECRET_KEY=$(shell printf 'made-up-%.0s' 1 2 3 4 5 6 7 8) \
-	MSISDN_KEYS=1:$(shell printf '%064d' 1) MSISDN_INDEX_KEY=made-up API_MASTER_KEY=made-up \
+	MSISDN_KEYS=1:$(shell printf '%064d' 1) MSISDN_INDEX_KEY=made-up API_MASTER_KEY=made-up CALLBACK_SECRET=made-up \
 	DATABASE_URL=postgres://smart@db.example/smart CELERY_BROKER_URL=redis://broker.example/0
 
 .PHONY: help run test check fmt messages lock bench manage reset

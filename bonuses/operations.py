@@ -11,6 +11,7 @@ from bonuses import sql
 from bonuses.models import BonusTerms, Grant, Kind, LedgerEntry
 from enrollment import operations as enrollment
 from enrollment.models import Subscriber
+from messaging import outbox
 from smart.jobs import operations as jobs
 from smart.lib import astana, partitions, zones
 from smart.lib.errors import Refusal
@@ -18,6 +19,8 @@ from smart.lib.errors import Refusal
 PARTITIONED = ("bonuses_grant", "bonuses_ledgerentry", "bonuses_debit")
 SWEEP_CHUNK = 50_000
 SWEEP_EVERY = timedelta(minutes=10)
+LAPSE_WARNING = timedelta(hours=30)  # "tomorrow", whatever the hour of the lapse: told inside a window before it
+LAPSE_CHUNK = 2_000
 
 
 class NoTerms(Refusal):
@@ -128,9 +131,10 @@ def activate(*, subscriber: Subscriber, visited_plmn: str, now: datetime) -> Gra
     month = astana.month_of(now)
     reason = _why_not_here(visited_plmn)
     if reason is None:
-        grant_id = sql.activate(subscriber_id=subscriber.pk, month=month, now=now)
-        if grant_id is not None:
-            return Grant.objects.get(month=month, pk=grant_id)
+        with transaction.atomic():
+            grant_id = sql.activate(subscriber_id=subscriber.pk, month=month, now=now)
+            if grant_id is not None:
+                return _announced("activated", Grant.objects.get(month=month, pk=grant_id), now)
     with transaction.atomic():
         enrollment.lock_subscriber(subscriber.pk)
         if enrollment.current_membership(subscriber.pk) is None:
@@ -144,8 +148,26 @@ def activate(*, subscriber: Subscriber, visited_plmn: str, now: datetime) -> Gra
         if reason is not None:
             raise reason
         sql.activate(subscriber_id=subscriber.pk, month=month, now=now)
-    grant.refresh_from_db()
+        grant.refresh_from_db()
+        return _announced("activated", grant, now)
+
+
+def _announced(kind: str, grant: Grant, now: datetime) -> Grant:
+    """Say it by message as well, in the transaction of what it says."""
+    outbox.announce(
+        kind=kind,
+        subscribers=[grant.subscriber_id],
+        values={"units": grant.units, "lapse": _moment(grant.expires_at)},
+        origin=f"{kind}:{grant.pk}",
+        now=now,
+        reason=kind,
+    )
     return grant
+
+
+def _moment(at: datetime | None) -> str:
+    """An instant in Astana time, short: 30.11 18:00."""
+    return at.astimezone(astana.ZONE).strftime("%d.%m %H:%M") if at else ""
 
 
 def _why_not_here(visited_plmn: str) -> Refusal | None:
@@ -193,7 +215,69 @@ def reward(*, subscriber: Subscriber, source: str, now: datetime, units: int | N
             at=now,
             key="issue",
         )
+        _announced("reward", grant, now)
     return grant
+
+
+def announce_month(*, now: datetime) -> int | None:
+    """Put the message of the month's bonus into the outbox, once the day's issue is done; return how many are new.
+
+    None when there is nothing to do. Who joined this month has been told by the welcome.
+    """
+    month, slot = astana.month_of(now), astana.day_of(now).isoformat()
+    if jobs.is_done(name="announce_month", slot=slot) or not jobs.is_done(name="issue_month", slot=slot):
+        return None
+    terms = terms_for(Kind.MONTHLY, month)
+    last = enrollment.last_range()
+
+    def chunk(watermark: int) -> jobs.Step:
+        first = watermark * enrollment.RANGE
+        whose = sql.waiting_since(month=month, first=first, after=first + enrollment.RANGE)
+        told = outbox.announce(
+            kind="bonus_issued",
+            subscribers=whose,
+            values={"units": terms.units, "days": terms.activate_within_days},
+            origin=f"bonus_issued:{month:%Y-%m}",
+            now=now,
+            reason="bonus_issued",
+        )
+        return jobs.Step(affected=told, watermark=watermark + 1, is_last=watermark >= last)
+
+    return jobs.run_slot(name="announce_month", slot=slot, now=now, chunk=chunk)
+
+
+def announce_lapses(*, now: datetime) -> int | None:
+    """Tell members whose units lapse within a day what is left (M8), hourly; return how many are new, None if done.
+
+    A member is told once a month, and not after the lapse.
+    """
+    slot = now.replace(minute=0, second=0, microsecond=0).isoformat()
+    if jobs.is_done(name="announce_lapses", slot=slot):
+        return None
+
+    month = astana.month_of(now)
+
+    def chunk(watermark: int) -> jobs.Step:
+        lapsing = sql.lapsing(now=now, until=now + LAPSE_WARNING, after=watermark, limit=LAPSE_CHUNK)
+        alike: dict[tuple[int, str], list[tuple[int, datetime]]] = {}
+        for _grant, subscriber, remaining, expires_at in lapsing:
+            alike.setdefault((remaining, _moment(expires_at)), []).append((subscriber, expires_at))
+        told = sum(
+            outbox.announce(
+                kind="bonus_lapses",
+                subscribers=[subscriber for subscriber, _at in whose],
+                values={"units": units, "lapse": lapse},
+                origin=f"bonus_lapses:{month:%Y-%m}",
+                now=now,
+                not_after=min(at for _subscriber, at in whose),
+                reason="bonus_lapses",
+            )
+            for (units, lapse), whose in alike.items()
+        )
+        last = lapsing[-1][0] if lapsing else watermark
+        return jobs.Step(affected=told, watermark=last, is_last=len(lapsing) < LAPSE_CHUNK)
+
+    return jobs.run_slot(name="announce_lapses", slot=slot, now=now, chunk=chunk)
 
 
 def balance(*, subscriber: Subscriber, now: datetime) -> Balance:

@@ -174,3 +174,33 @@ def _count(sql: str, **parameters: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return int(cursor.fetchone()[0])
+
+
+_WAITING_SINCE = """
+SELECT subscriber_id FROM bonuses_grant
+WHERE month = %(month)s AND subscriber_id >= %(first)s AND subscriber_id < %(after)s
+  AND kind = 'monthly' AND state = 'waiting' AND issued_at = %(start)s
+"""
+_LAPSING = """
+SELECT id, subscriber_id, remaining, expires_at FROM bonuses_grant
+WHERE expires_at > %(now)s AND expires_at <= %(until)s AND state = 'active' AND remaining > 0 AND kind = 'monthly'
+  AND id > %(after)s AND month >= %(oldest)s
+ORDER BY id LIMIT %(limit)s
+"""
+
+
+def waiting_since(*, month: date, first: int, after: int) -> list[int]:
+    """The subscribers with ids in [first, after) whose monthly bonus waits since the month began."""
+    given: dict[str, Any] = {"month": month, "first": first, "after": after, "start": astana.start_of(month)}
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING_SINCE, given)
+        return [subscriber for (subscriber,) in cursor.fetchall()]
+
+
+def lapsing(*, now: datetime, until: datetime, after: int, limit: int) -> list[tuple[int, int, int, datetime]]:
+    """(id, subscriber, units left, lapse) of monthly grants that lapse in (now, until], by id, beyond `after`."""
+    oldest = astana.previous_month(astana.previous_month(astana.month_of(now)))
+    given: dict[str, Any] = {"now": now, "until": until, "after": after, "limit": limit, "oldest": oldest}
+    with connection.cursor() as cursor:
+        cursor.execute(_LAPSING, given)
+        return cursor.fetchall()

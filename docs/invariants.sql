@@ -98,3 +98,49 @@ WHERE c.action = 'given' AND c.digest <> encode(sha256(convert_to(
 SELECT m.id, m.subscriber_id FROM enrollment_membership m JOIN enrollment_subscriber s ON s.id = m.subscriber_id
 WHERE m.left_at IS NULL AND s.changed_at < %(now)s - interval '1 day'
   AND (s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'));
+
+-- attempts_have_their_message: no attempt without its message (no foreign key guards this), and none the message does not know of
+SELECT a.id, a.message_id FROM messaging_attempt a
+LEFT JOIN messaging_message m ON m.month = a.month AND m.id = a.message_id
+WHERE m.id IS NULL OR a.fence > m.fence;
+
+-- handed_over_after_the_gate: whatever the network has took an attempt (M9)
+SELECT m.id, m.state FROM messaging_message m
+WHERE m.state IN ('submitted', 'unknown', 'delivered', 'undelivered', 'unreported')
+  AND NOT EXISTS (SELECT FROM messaging_attempt a WHERE a.month = m.month AND a.message_id = m.id);
+
+-- offers_at_most_once: no offer or invitation was taken, or may have been, in two attempts (M9)
+SELECT m.id, count(*) FROM messaging_message m JOIN messaging_attempt a ON a.month = m.month AND a.message_id = m.id
+WHERE m.message_class <> 'service' AND a.outcome IN ('accepted', 'uncertain') GROUP BY m.month, m.id HAVING count(*) > 1;
+
+-- service_at_most_twice: no service message was taken, or may have been, in three attempts (M9)
+SELECT m.id, count(*) FROM messaging_message m JOIN messaging_attempt a ON a.month = m.month AND a.message_id = m.id
+WHERE m.message_class = 'service' AND a.outcome IN ('accepted', 'uncertain') GROUP BY m.month, m.id HAVING count(*) > 2;
+
+-- attempts_inside_the_window: nothing but an answer passed the gate outside 10:00-21:00 Astana time, or is valid beyond (M1, M8)
+SELECT a.id, m.kind FROM messaging_attempt a JOIN messaging_message m ON m.month = a.month AND m.id = a.message_id
+WHERE m.kind NOT IN ('welcome', 'activated', 'left', 'reward') AND (
+    (a.gated_at AT TIME ZONE 'Asia/Almaty')::time NOT BETWEEN '10:00' AND '20:59:30'
+    OR a.valid_until > ((a.gated_at AT TIME ZONE 'Asia/Almaty')::date + time '21:00') AT TIME ZONE 'Asia/Almaty');
+
+-- attempts_under_consent: who was sent an offer or an invitation was a member at that instant (M2, M3)
+SELECT a.id, m.subscriber_id FROM messaging_attempt a JOIN messaging_message m ON m.month = a.month AND m.id = a.message_id
+WHERE m.message_class <> 'service' AND NOT EXISTS (
+    SELECT FROM enrollment_membership s WHERE s.subscriber_id = m.subscriber_id AND s.joined_at <= a.gated_at
+      AND (s.left_at IS NULL OR s.left_at >= a.gated_at));
+
+-- ten_offers_a_month: nobody was sent more offers in a month, or invitations, than the rules allow (M4, M5)
+SELECT m.subscriber_id, m.message_class, count(*) FROM messaging_attempt a
+JOIN messaging_message m ON m.month = a.month AND m.id = a.message_id
+WHERE m.message_class <> 'service' AND a.outcome IN ('', 'accepted', 'uncertain')
+GROUP BY m.subscriber_id, m.message_class, date_trunc('month', a.gated_at AT TIME ZONE 'Asia/Almaty')
+HAVING count(*) > CASE m.message_class WHEN 'offer' THEN 10 ELSE 2 END;
+
+-- nothing_waits_for_who_left: no offer or invitation waits for somebody who left over a day ago (J5)
+SELECT m.id, m.subscriber_id FROM messaging_message m
+WHERE m.state = 'waiting' AND m.kind <> 'left' AND m.created_at < %(now)s - interval '1 day' AND NOT EXISTS (
+    SELECT FROM enrollment_membership s WHERE s.subscriber_id = m.subscriber_id
+      AND (s.left_at IS NULL OR s.left_at > %(now)s - interval '1 day'));
+
+-- nothing_is_claimed_for_long: no message has been claimed beyond its lease for an hour
+SELECT m.id, m.transport FROM messaging_message m WHERE m.state = 'claimed' AND m.lease_until < %(now)s - interval '1 hour';

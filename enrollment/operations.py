@@ -1,5 +1,6 @@
 """Joining, leaving, languages. Leaving and joining as a whole are use cases of smart.programme."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from smart.lib.errors import Refusal
 # Set-based jobs work in ranges of this many subscriber ids, one lock each (lock_range, lock_subscriber).
 RANGE = 20_000
 _LOCK_SPACE = 5551
+_CONSENT_LOCK_SPACE = 5552
 
 
 class NotActiv(Refusal):
@@ -82,6 +84,24 @@ def lock_range(number: int) -> None:
     """Lock the subscriptions with ids in [number * RANGE, (number + 1) * RANGE) against joining and leaving."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, number])
+
+
+def hold_consents(ranges: Sequence[int]) -> None:
+    """Keep consents in these ranges of subscriber ids from being withdrawn until the transaction under way ends.
+
+    Shared: whoever sends holds them together; who withdraws (await_senders) waits for them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock_shared(%s, number) FROM unnest(%s::int[]) AS number",
+            [_CONSENT_LOCK_SPACE, list(ranges)],
+        )
+
+
+def await_senders(number: int) -> None:
+    """Before consents in a range are withdrawn: wait for who is just writing attempts under them, keep others out."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CONSENT_LOCK_SPACE, number])
 
 
 def last_range() -> int:

@@ -9,6 +9,8 @@ from enrollment import operations as enrollment
 from enrollment import sql as enrollment_sql
 from enrollment.models import Membership, Subscriber
 from enrollment.operations import Shown
+from messaging import outbox
+from messaging import sql as outbox_sql
 from smart.access import audit
 from smart.jobs import operations as jobs
 from smart.lib import astana
@@ -23,6 +25,14 @@ def enroll(*, subscriber: Subscriber, shown: Shown, session: str, key: str, by: 
     locked = enrollment.lock_subscriber(subscriber.pk)
     membership = enrollment.join(subscriber=locked, shown=shown, session=session, key=key, by=by, now=now)
     bonuses.issue(subscriber=locked, now=now)
+    outbox.announce(
+        kind="welcome",
+        subscribers=[locked.pk],
+        values={"units": bonuses.terms_for(bonuses.Kind.MONTHLY, astana.month_of(now)).units},
+        origin=f"welcome:{membership.pk}",
+        now=now,
+        reason="joined",
+    )
     return membership
 
 
@@ -30,13 +40,23 @@ def enroll(*, subscriber: Subscriber, shown: Shown, session: str, key: str, by: 
 def opt_out(
     *, subscriber: Subscriber, by: str, now: datetime, session: str = "", key: str = "", reason: str = ""
 ) -> int:
-    """Leave: every consent withdrawn, every unused unit forfeited, at once (J5, B7); return the units lost.
+    """Leave: every consent withdrawn, every message cancelled, every unused unit forfeited, at once (J5, B7, M3).
 
-    `reason` is why a care agent did it on the subscriber's behalf. Raises NotMember.
+    Returns the units lost. `reason` is why a care agent did it on the subscriber's behalf. Raises NotMember.
     """
     locked = enrollment.lock_subscriber(subscriber.pk)
-    enrollment.leave(subscriber=locked, session=session, key=key, by=by, now=now)
+    left_at = _after_last_contact(locked, now)
+    membership = enrollment.leave(subscriber=locked, session=session, key=key, by=by, now=left_at)
     lost = bonuses.forfeit(subscribers=[locked.pk], reason="opt_out", now=now)
+    outbox_sql.cancel(subscribers=[locked.pk], why="left", now=now)
+    outbox.announce(
+        kind="left",
+        subscribers=[locked.pk],
+        values={"units": lost},
+        origin=f"left:{membership.pk}",
+        now=left_at,
+        reason="left",
+    )
     audit.record(
         by=by,
         action="opt_out",
@@ -46,6 +66,16 @@ def opt_out(
         now=now,
     )
     return lost
+
+
+def _after_last_contact(subscriber: Subscriber, now: datetime) -> datetime:
+    """The instant of leaving: not before a hand-over that the gate has let through meanwhile.
+
+    A gate under way is waited for, so that consent held when it wrote its attempt.
+    """
+    enrollment.await_senders(subscriber.pk // enrollment.RANGE)
+    contacted = outbox_sql.last_contact(subscriber=subscriber.pk, now=now)
+    return max(now, contacted) if contacted else now
 
 
 def end_lost_memberships(*, now: datetime, by: str) -> int:
@@ -73,8 +103,10 @@ def end_lost_memberships_daily(*, now: datetime, by: str) -> int | None:
 @transaction.atomic
 def _end_lost_in_range(*, number: int, by: str, now: datetime) -> int:
     enrollment.lock_range(number)
+    enrollment.await_senders(number)
     first = number * enrollment.RANGE
     whose = enrollment_sql.end_lost_memberships(first=first, after=first + enrollment.RANGE, by=by, now=now)
     if whose:
         bonuses.forfeit(subscribers=whose, reason="line_lost", now=now)
+        outbox_sql.cancel(subscribers=whose, why="line_lost", now=now)
     return len(whose)

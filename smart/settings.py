@@ -5,8 +5,10 @@ Production secrets have no default: a deployment that forgets one does not start
 names every variable; tests/test_settings.py keeps the two equal.
 """
 
+import tomllib
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -48,6 +50,27 @@ def encryption_keys(text: str) -> dict[int, bytes]:
     if len(keys) < len(pairs) or any(not 1 <= number <= 255 or len(key) != 32 for number, key in pairs):
         raise ImproperlyConfigured("MSISDN_KEYS: ids from 1 to 255, each once, each with 64 hex digits")
     return keys
+
+
+def transports(path: str, *, known: set[str]) -> list[dict[str, Any]]:
+    """Read the [[transport]] tables of a TOML file; `password_env = "NAME"` takes a password from the environment."""
+    if not path:
+        return []
+    try:
+        with Path(path).open("rb") as file:
+            entries: list[dict[str, Any]] = tomllib.load(file).get("transport", [])
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ImproperlyConfigured(f"TRANSPORTS_FILE cannot be read: {error}") from error
+    for entry in entries:
+        if not isinstance(entry.get("name"), str) or entry.get("kind") not in known:
+            raise ImproperlyConfigured(
+                f"TRANSPORTS_FILE: every transport has a name and a kind, one of {', '.join(sorted(known))}"
+            )
+        if named := entry.pop("password_env", None):
+            entry["password"] = secret(named)
+    if len({entry["name"] for entry in entries}) < len(entries):
+        raise ImproperlyConfigured("TRANSPORTS_FILE: two transports bear the same name")
+    return entries
 
 
 LOCAL = switch("SMART_LOCAL", default=False)
@@ -108,7 +131,7 @@ MIDDLEWARE = [
 ]
 # The machines' edge (USSD gateway, charging system) has no use for sessions, cookies or CSRF (smart/wsgi.py).
 EDGE_MIDDLEWARE = ["smart.lib.requests.RequestIdMiddleware"]
-EDGE_PATHS = ("/api/ussd/", "/api/charging/")
+EDGE_PATHS = ("/api/ussd/", "/api/charging/", "/api/messaging/")
 
 TEMPLATES = [
     {
@@ -202,6 +225,8 @@ if MSISDN_ENCRYPT_WITH and MSISDN_ENCRYPT_WITH not in MSISDN_KEYS:
 MSISDN_INDEX_KEY = secret("MSISDN_INDEX_KEY")
 # Secrets of API clients are derived from this key and never stored (ADR 0008).
 API_MASTER_KEY = secret("API_MASTER_KEY")
+# Signs the addresses that HTTP gateways send receipts to.
+CALLBACK_SECRET = secret("CALLBACK_SECRET")
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 # Languages and time
@@ -300,7 +325,8 @@ CELERY_TASK_CREATE_MISSING_QUEUES = False
 # RabbitMQ keeps a quorum queue on several machines; Valkey knows no such thing.
 QUEUE_ARGUMENTS = {"x-queue-type": "quorum"} if CELERY_BROKER_URL.startswith("amqp") else {}
 CELERY_TASK_QUEUES = {
-    name: {"exchange": name, "routing_key": name, "queue_arguments": QUEUE_ARGUMENTS} for name in ("smart", "imports")
+    name: {"exchange": name, "routing_key": name, "queue_arguments": QUEUE_ARGUMENTS}
+    for name in ("smart", "imports", "messages")
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -324,6 +350,12 @@ SCHEDULE = {
     "file-dials": {"task": "smart.tasks.file_dials", "every": timedelta(minutes=1)},
     "forget-sign-ins": {"task": "smart.tasks.forget_sign_ins", "every": timedelta(hours=6)},
     "forget-nonces": {"task": "smart.tasks.forget_nonces", "every": timedelta(minutes=5)},
+    "send-messages": {"task": "smart.tasks.send_messages", "every": timedelta(seconds=5), "queue": "messages"},
+    "sweep-messages": {"task": "smart.tasks.sweep_messages", "every": timedelta(seconds=10)},
+    "end-messages": {"task": "smart.tasks.end_messages", "every": timedelta(minutes=5)},
+    "forget-prompts": {"task": "smart.tasks.forget_prompts", "every": timedelta(days=1)},
+    "announce-bonuses": {"task": "smart.tasks.announce_bonuses", "every": timedelta(minutes=1)},
+    "announce-lapses": {"task": "smart.tasks.announce_lapses", "every": timedelta(minutes=10)},
     "resume-imports": {"task": "smart.tasks.resume_imports", "every": timedelta(seconds=10), "queue": "imports"},
 }
 
@@ -342,3 +374,18 @@ OPERATOR_BALANCE_URL = env.str("OPERATOR_BALANCE_URL", default="")  # TMF654 buc
 OPERATOR_BALANCE_TOKEN = env.str("OPERATOR_BALANCE_TOKEN", default="")
 USSD_SESSION_SECONDS = env.int("USSD_SESSION_SECONDS", default=180)
 USSD_DEADLINE_SECONDS = 3.0
+
+# Messages: the networks they leave through, from a TOML file of [[transport]] tables (docs/operations.md).
+TRANSPORT_KINDS = {
+    "smpp": "messaging.channels.smpp.SmppTransport",
+    "kannel": "messaging.channels.kannel.KannelTransport",
+    "ussd": "messaging.channels.ussd_push.UssdPushTransport",
+    "ivr": "messaging.channels.ivr.IvrTransport",
+    "null": "messaging.channels.null.NullTransport",
+    **({"handset": "smart.local.handset.transport.HandsetTransport"} if LOCAL else {}),
+}
+TRANSPORTS_FILE = env.str("TRANSPORTS_FILE", default="")
+TRANSPORTS = transports(TRANSPORTS_FILE, known=set(TRANSPORT_KINDS)) or (
+    [{"name": "handset", "kind": "handset", "channels": ["sms", "ussd", "ivr"]}] if LOCAL else []
+)
+SENDING_SITE = env.str("SENDING_SITE", default="local" if LOCAL else "")  # tells a copy of this installation from it

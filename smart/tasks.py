@@ -4,6 +4,7 @@ from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
 from bonuses import operations as bonuses
+from messaging import dispatch, outbox, prompts
 from smart import directory, programme
 from smart.access import auth
 from smart.jobs import operations as jobs
@@ -17,13 +18,50 @@ def make_partitions() -> int:
     """Make next months' partitions, and forget job runs of long ago (ADR 0004)."""
     now = clock.now()
     jobs.forget_old(now=now)
-    return bonuses.make_partitions(now=now) + partitions.ensure_ahead("ussd_dial", month_of(now))
+    made = bonuses.make_partitions(now=now) + outbox.make_partitions(now=now)
+    return made + partitions.ensure_ahead("ussd_dial", month_of(now))
 
 
 @shared_task
 def issue_month() -> int | None:
     """Issue the month's bonus (B1)."""
     return bonuses.issue_month(now=clock.now())
+
+
+@shared_task
+def announce_bonuses() -> int | None:
+    """Tell members of the month's bonus (M8)."""
+    return bonuses.announce_month(now=clock.now())
+
+
+@shared_task
+def announce_lapses() -> int | None:
+    """Tell members what lapses tomorrow (M8)."""
+    return bonuses.announce_lapses(now=clock.now())
+
+
+@shared_task
+def send_messages() -> int:
+    """Hand messages over through every transport that has no process of its own."""
+    return dispatch.send_for(seconds=dispatch.TURN_SECONDS)
+
+
+@shared_task
+def sweep_messages() -> int:
+    """Take back what dead senders hold, match receipts, close what got none."""
+    return outbox.sweep(now=clock.now())
+
+
+@shared_task
+def forget_prompts() -> int:
+    """Delete spoken prompts that nobody has needed for long."""
+    return prompts.sweep()
+
+
+@shared_task
+def end_messages() -> int:
+    """End messages that can never leave any more."""
+    return outbox.end_waiting(now=clock.now())
 
 
 @shared_task

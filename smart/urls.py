@@ -14,6 +14,7 @@ docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 urlpatterns = [
     path("api/ussd/v1/", include("smart.ussd.urls")),  # first: the busiest
     path("api/charging/v1/", include("bonuses.urls")),
+    path("api/messaging/v1/", include("messaging.urls")),
     path("", front, name="front"),
     path("healthz", healthz, name="healthz"),
     path("favicon.ico", icon),
@@ -21,7 +22,9 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", csp_update({"style-src": ["'unsafe-inline'"]})(docs), name="docs"),  # Swagger UI styles inline
     path("admin/care/", include("smart.care.urls")),
+    path("admin/sending/", include("smart.backoffice.sending_urls")),
     path("admin/imports/", include("smart.backoffice.imports_urls")),
+    path("admin/prompts/", include("messaging.prompt_urls")),
     path("admin/", admin.site.urls),
 ]
 handler404 = "smart.front.not_found"

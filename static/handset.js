@@ -123,8 +123,41 @@
     at("owner").textContent = option && option.value ? option.textContent : "—";
   }
 
+  async function readInbox() {
+    const answer = await fetch(`${words.inbox}?person=${encodeURIComponent(person.value)}`);
+    const { messages, waiting } = await answer.json();
+    const line = (head, text, kind) => {
+      const item = document.createElement("li");
+      item.className = kind;
+      const small = document.createElement("small");
+      small.textContent = head;
+      const body = document.createElement("p");
+      body.textContent = text;
+      item.append(small, body);
+      return item;
+    };
+    const items = waiting.map((m) => line([`${words.from} ${m.from}`, m.why].filter(Boolean).join(" · "), m.text, "waits"));
+    items.push(...messages.map((m) => line(`${m.at} · ${m.channel.toUpperCase()}`, m.text, "arrived")));
+    if (!items.length) items.push(line("", words.empty, "none"));
+    const shown = items.map((item) => item.textContent).join("\n");
+    if (at("inbox").dataset.shown === shown) return; // a screen reader hears what is new only
+    at("inbox").dataset.shown = shown;
+    at("inbox").replaceChildren(...items);
+  }
+
+  const setNetwork = () => during(() => post(words.network, {
+    delay: at("delay").value || 0, loss: at("loss").value || 0, receipts: at("receipts").checked,
+  }));
+
+  const offer = () => during(async () => {
+    at("offer-done").textContent = words.waiting;
+    const told = await post(words.offer, {});
+    at("offer-done").textContent = told.done;
+    readInbox();
+  });
+
   // Numbers are looked for by id only, never typed in full into an address.
-  const refresh = () => find().catch(() => {});
+  const refresh = () => find().then(readInbox).catch(() => {});
 
   function tell(clock) {
     at("clock-time").textContent = clock.time;
@@ -151,7 +184,9 @@
   at("hang-up").addEventListener("click", hangUp);
   at("balance").addEventListener("change", (event) => during(() => post(words.balance, { mode: event.target.value })));
   at("clock-form").addEventListener("submit", (event) => { event.preventDefault(); move(at("clock-to").value); });
-  person.addEventListener("change", () => { hangUp(); owner(); });
+  for (const id of ["delay", "loss", "receipts"]) at(id).addEventListener("change", setNetwork);
+  at("offer").addEventListener("click", offer);
+  person.addEventListener("change", () => { hangUp(); owner(); readInbox().catch(() => {}); });
   let pause;
   at("search").addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(refresh, 200); });
   document.addEventListener("keydown", (event) => {
@@ -165,6 +200,8 @@
     if (event.key !== "Escape") event.preventDefault();
   });
   setInterval(() => fetch(words.clock).then((answer) => answer.json()).then(tell).catch(() => {}), 1000);
+  setInterval(() => readInbox().catch(() => {}), 2000);
   if (person.options.length && !person.value) person.selectedIndex = 0;
   owner();
+  readInbox().catch(() => {});
 })();

@@ -21,6 +21,7 @@ from django.test import TransactionTestCase
 
 import bonuses.reference
 import enrollment.reference
+import messaging.reference
 import smart.local.clock
 from enrollment.models import Subscriber
 from smart.lib import clock, crypto
@@ -77,6 +78,7 @@ def _forget(_: TransactionTestCase) -> None:
             cursor.execute("SET session_replication_role = DEFAULT; RESET lock_timeout")
     enrollment.reference.load()
     bonuses.reference.load()
+    messaging.reference.load()
 
 
 TransactionTestCase._fixture_teardown = _forget

@@ -17,6 +17,7 @@ SECRETS = {
     "MSISDN_KEYS": "1:" + "0" * 64,
     "MSISDN_INDEX_KEY": "x" * 50,
     "API_MASTER_KEY": "x" * 50,
+    "CALLBACK_SECRET": "x" * 50,
 }
 
 

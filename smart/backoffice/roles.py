@@ -7,21 +7,23 @@ from django.db.models import Q
 
 _SEEN_BY_ALL = [
     "view_region", "view_town", "view_membership", "view_consenttext", "view_bonusterms", "view_payableservice",
-    "view_jobrun",
+    "view_jobrun", "view_servicetext", "view_sendingpolicy", "view_stream", "view_transporthealth", "view_message",
 ]  # fmt: skip
 ROLES = {
     "marketing": [
         *_SEEN_BY_ALL, "add_consenttext", "change_consenttext", "delete_consenttext", "add_bonusterms",
         "change_bonusterms", "delete_bonusterms", "add_payableservice", "change_payableservice",
-        "delete_payableservice", "view_directoryimport", "add_directoryimport", "view_grant",
+        "delete_payableservice", "change_servicetext", "change_sendingpolicy", "change_stream", "view_ivrprompt",
+        "add_ivrprompt", "change_ivrprompt", "delete_ivrprompt",
+        "view_directoryimport", "add_directoryimport", "view_grant",
     ],
     "care": [
         *_SEEN_BY_ALL, "view_subscriber", "change_membership", "view_consentevent", "view_grant", "view_ledgerentry",
-        "view_debit", "view_dial",
+        "view_debit", "view_dial", "view_attempt", "view_receipt",
     ],
     "administrator": [],
 }  # fmt: skip
-_ROOMS = ["enrollment", "bonuses", "access", "jobs", "ussd", "auth"]
+_ROOMS = ["enrollment", "messaging", "bonuses", "access", "jobs", "ussd", "auth"]
 
 
 def load(**_: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from bonuses import operations as bonuses
 from bonuses.models import Debit, Grant, LedgerEntry
 from enrollment.models import ConsentEvent, Membership, Subscriber
+from messaging.models import Message
 from smart.access.models import AuditEvent
 from smart.ussd.models import Dial, UssdSession
 
@@ -36,6 +37,7 @@ class History:
     entries: list[LedgerEntry]
     debits: list[Debit]
     talks: list[Talk]
+    messages: list[Message]
     audit: list[AuditEvent]
 
 
@@ -58,6 +60,11 @@ def of(subscriber: Subscriber, *, now: datetime) -> History:
         entries=list(entries.order_by("-at", "-pk")[:_MOST]),
         debits=list(Debit.objects.filter(subscriber=subscriber).order_by("-event_at")[:_MOST]),
         talks=_talks(subscriber),
+        messages=list(
+            Message.objects.filter(subscriber=subscriber)
+            .prefetch_related("tries")
+            .order_by("-created_at", "-pk")[:_MOST]
+        ),
         audit=list(AuditEvent.objects.filter(subject=f"subscriber:{subscriber.pk}").order_by("-at")[:_MOST]),
     )
 

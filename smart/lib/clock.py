@@ -4,7 +4,7 @@ smart.local may install a movable source; production has none but the machine's.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def machine() -> datetime:
@@ -18,6 +18,14 @@ _source: Callable[[], datetime] = machine
 def now() -> datetime:
     """Return the programme's time, in UTC."""
     return _source()
+
+
+def ahead() -> timedelta:
+    """How far the programme's time is ahead of the machine's: nothing, but for a movable or simulated clock.
+
+    What must read the database's own clock (the gate) adds this to it.
+    """
+    return _source() - machine() if _source is not machine else timedelta()
 
 
 def install(source: Callable[[], datetime]) -> None:

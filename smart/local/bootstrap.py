@@ -78,6 +78,8 @@ def see_to_tools() -> None:
     missing = [tool for tool in ("curl", "openssl") if not shutil.which(tool)]
     if missing and not apt_install(*missing):
         print(f"There is no {' and no '.join(missing)} here: the test of docs/api.md is skipped.")
+    if not shutil.which("espeak-ng") and not apt_install("espeak-ng"):
+        print("There is no espeak-ng here and it could not be installed: tests of spoken prompts are skipped.")
     if any(map(shutil.which, BROWSERS)) or apt_install("chromium", "fonts-dejavu-core"):
         return
     print(

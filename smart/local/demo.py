@@ -8,6 +8,8 @@ from django.contrib.auth.models import Group, User
 from bonuses import operations as bonuses
 from enrollment import operations as enrollment
 from enrollment.models import Subscriber
+from messaging import outbox
+from messaging.models import SendingEpoch
 from smart import directory, programme
 from smart.local import clients
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
@@ -20,12 +22,16 @@ HOME = "40102"
 def load(*, now: datetime) -> bool:
     """Load everything that is not there yet; return whether the base was."""
     clients.ensure(now=now)
+    outbox.make_partitions(now=now)
     _staff()
+    if not SendingEpoch.objects.exists():
+        outbox.confirm_epoch(by="demo", reason="A local set-up was made.", now=now)
     if Subscriber.objects.exists():
         return False
     run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, may_vanish=False, by="demo", now=now)
     directory.carry_out(run=run, by="demo", now=now)
     _history(now)
+    outbox.end_waiting(now=now)
     bonuses.expire(now=now)
     bonuses.issue_month(now=now)
     return True

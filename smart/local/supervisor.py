@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -158,15 +159,16 @@ class Supervisor:
             "OPERATOR_BALANCE_TOKEN": secrets.token_urlsafe(24),
         }
         celery = ["celery", "-A", "smart"]
-        worker = [*celery, "worker", "-Q", "smart,imports", "-c", "2", "--without-gossip", "--without-mingle"]
+        worker = [*celery, "worker", "-Q", "smart,imports,messages", "-c", "3", "--without-gossip", "--without-mingle"]
         for name, module in (
             ("web", ["granian", *_granian(self.port)]),
             ("simulator", ["smart.local.simulator"]),
             ("worker", [*worker, "-n", "local@%h"]),
             ("beat", [*celery, "beat"]),
+            *_senders(),
         ):
             env = self.env | _as(name) | (WEB_ENV if name == "web" else {})
-            command = [sys.executable, "-m", *module]
+            command = [sys.executable, *(module if module[0] == "manage.py" else ["-m", *module])]
             last = _DEATH_SIGNALS.get(name, signal.SIGTERM)
             self._start(Service(name, command, self.logs / f"{name}.log", env, last), self.services)
 
@@ -243,6 +245,19 @@ class Supervisor:
 def _as(name: str) -> dict[str, str]:
     """Let the database show whose a connection is."""
     return {"APPLICATION_NAME": f"smart-{name}"}
+
+
+def _senders() -> list[tuple[str, list[str]]]:
+    """Return the processes of transports that TRANSPORTS_FILE names and that have one of their own."""
+    path = os.environ.get("TRANSPORTS_FILE")
+    if not path:
+        return []
+    try:
+        entries = tomllib.loads(Path(path).read_text()).get("transport", [])
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise CannotStart(f"TRANSPORTS_FILE cannot be read: {error}.") from error
+    kinds = {entry.get("kind") for entry in entries} & {"smpp", "ivr"}
+    return [(kind, ["manage.py", f"run_{kind}"]) for kind in sorted(kinds)]
 
 
 def _granian(port: int) -> list[str]:

@@ -10,7 +10,9 @@ from django.db import connection
 
 from bonuses import operations as bonuses
 from bonuses.models import BonusTerms, Grant
-from enrollment.models import Subscriber
+from enrollment.models import Channel, Subscriber
+from messaging import outbox
+from messaging.models import Attempt, Message, MessageClass
 from smart import programme
 from smart.backoffice import invariants
 from tests.bonuses.conftest import Member, enroll, violated
@@ -19,7 +21,12 @@ from tests.bonuses.test_debits import ask
 pytestmark = pytest.mark.django_db
 HOME = "40102"
 
-# What is planted, given an active grant {g}, a waiting one {w}, its subscribers and now.
+TWICE = (
+    "INSERT INTO messaging_attempt SELECT nextval('messaging_attempt_id_seq'), month, number, fence - 1, transport,"
+    " gated_at, valid_until, 'accepted', '', '', NULL, message_id FROM messaging_attempt WHERE message_id = {m}"
+    " AND fence = (SELECT fence FROM messaging_message WHERE id = {m})"
+)
+# What is planted, given an active grant {g}, a waiting one {w}, an offer {m} the network took, its subscriber {s}.
 PLANTED = {
     "units_balance": "UPDATE bonuses_ledgerentry SET units = units + 1 WHERE grant_id = {g} AND kind = 'issue'",
     "remaining_equals_history": "UPDATE bonuses_grant SET remaining = remaining - 1 WHERE id = {g}",
@@ -47,6 +54,22 @@ PLANTED = {
     " status, answer, client_id, subscriber_id FROM bonuses_debit",
     "consents_equal_history": "UPDATE enrollment_membership SET consents = 7 WHERE subscriber_id = {s}",
     "consents_show_their_text": "UPDATE enrollment_consentevent SET digest = repeat('0', 64)",
+    "attempts_have_their_message": "UPDATE messaging_attempt SET message_id = 987654 WHERE message_id = {m}",
+    "handed_over_after_the_gate": "DELETE FROM messaging_attempt WHERE message_id = {m}",
+    "offers_at_most_once": TWICE,
+    "service_at_most_twice": "UPDATE messaging_message SET message_class = 'service', purpose = '', origin = 'bonus'"
+    " WHERE id = {m};" + TWICE + ";" + TWICE.replace("fence - 1", "fence - 2"),
+    "attempts_inside_the_window": "UPDATE messaging_attempt SET valid_until = valid_until + interval '1 second'"
+    " WHERE message_id = {m}",
+    "attempts_under_consent": "UPDATE enrollment_membership SET left_at = now() - interval '1 year', left_by = 'x',"
+    " left_reason = 'opt_out', consents = 0, joined_at = now() - interval '2 years' WHERE subscriber_id = {s}",
+    "ten_offers_a_month": "INSERT INTO messaging_attempt SELECT nextval('messaging_attempt_id_seq'), month, number,"
+    " fence - n, transport, gated_at, valid_until, '', '', '', NULL, message_id FROM messaging_attempt,"
+    " generate_series(1, 10) n WHERE message_id = {m}",
+    "nothing_waits_for_who_left": "UPDATE messaging_message SET state = 'waiting', why = '', submitted_at = NULL,"
+    " valid_until = NULL, created_at = '2026-01-01', subscriber_id = 987654 WHERE id = {m}",
+    "nothing_is_claimed_for_long": "UPDATE messaging_message SET state = 'claimed', lease_until = '2026-01-01'"
+    " WHERE id = {m}",
     "members_hold_their_line": "UPDATE enrollment_subscriber SET brand = 'kcell' WHERE id = {s}",
 }
 
@@ -73,7 +96,24 @@ def life(make_member: Member, now: datetime) -> dict[str, Any]:
     bonuses.activate(subscriber=active, visited_plmn=HOME, now=now)
     assert ask(active, now=now, units=20).status == 201
     grants = {"g": Grant.objects.get(subscriber=active).pk, "w": Grant.objects.get(subscriber=waiting).pk}
-    return {**grants, "s": active.pk}
+    return {**grants, "s": active.pk, "m": sent(active, now)}
+
+
+def sent(member: Subscriber, now: datetime) -> int:
+    """An offer that the network took a moment ago."""
+    stream = outbox.stream_for(code="offers", message_class=MessageClass.OFFER)
+    outbox.put(stream=stream, subscribers=[member.pk], channel=Channel.SMS, texts_by_language={"ru": "Чай"},
+               origin="offer", not_before=now, not_after=now + timedelta(days=1), now=now)  # fmt: skip
+    message = Message.objects.get(origin="offer")
+    Message.objects.update(state="claimed", fence=9, lease_until=now)
+    Message.objects.exclude(pk=message.pk).update(state="waiting", lease_until=None)
+    closes = now + timedelta(hours=9)  # 21:00
+    Attempt.objects.create(month=message.month, message=message, number=1, fence=9, transport="x", gated_at=now,
+                           valid_until=closes, outcome="accepted")  # fmt: skip
+    Message.objects.filter(pk=message.pk).update(
+        state="submitted", lease_until=None, submitted_at=now, valid_until=closes, attempts=1
+    )
+    return message.pk
 
 
 def test_every_invariant_has_its_planted_violation() -> None:

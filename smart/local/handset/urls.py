@@ -11,6 +11,8 @@ urlpatterns = [
     path("dial/", views.dial, name="dial"),
     path("press/", views.press, name="press"),
     path("inbox/", views.inbox, name="inbox"),
+    path("network/", views.network, name="network"),
+    path("offer/", views.offer, name="offer"),
     path("clock/", views.clock_view, name="clock"),
     path("balance/", views.balance, name="balance"),
 ]

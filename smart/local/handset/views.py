@@ -16,14 +16,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
-from enrollment.models import Membership, Subscriber
+from enrollment.models import Channel, Membership, Subscriber
+from messaging import outbox
+from messaging.kinds import WHY
+from messaging.models import Message, MessageClass
 from smart import tasks
 from smart.front import CODES
 from smart.lib import astana, clock, crypto
 from smart.lib.errors import Refusal
 from smart.local import clock as movable
+from smart.local.models import HandsetMessage, HandsetNetwork
 
 MOST_PEOPLE = 40
+MOST_MESSAGES = 20
+_OFFER = {
+    "kk": "Шай-кофе -20%: «Дастархан» дүкендері, жексенбіге дейін. Бас тарту: *555*2#",
+    "ru": "Чай и кофе -20%: магазины «Дастархан» до воскресенья. Отказ: *555*2#",
+    "en": "Tea and coffee -20% at Dastarkhan shops until Sunday. Stop: *555*2#",
+}
 _MOST_TYPED = 182
 
 
@@ -31,7 +41,16 @@ _MOST_TYPED = 182
 @ensure_csrf_cookie
 def page(request: HttpRequest) -> HttpResponse:
     """The phone, its owner, its network and its clock."""
-    return render(request, "handset/page.html", {"people": _described(_people("")), "clock": _clock(), "codes": CODES})
+    return render(
+        request,
+        "handset/page.html",
+        {
+            "people": _described(_people("")),
+            "clock": _clock(),
+            "codes": CODES,
+            "network": HandsetNetwork.objects.first() or HandsetNetwork(),
+        },
+    )
 
 
 @require_GET
@@ -127,8 +146,66 @@ def balance(data: dict[str, Any]) -> dict[str, Any]:
 
 @require_GET
 def inbox(request: HttpRequest) -> JsonResponse:
-    """The phone's messages."""
-    return JsonResponse({"messages": []})
+    """The phone's messages, newest first, and how many are under way or wait in the outbox, with the reason."""
+    person = request.GET.get("person", "")
+    if not person.isdecimal():
+        return JsonResponse({"messages": [], "waiting": []})
+    arrived = HandsetMessage.objects.filter(subscriber_id=int(person[:18]), arrived_at__isnull=False)
+    waiting = Message.objects.filter(subscriber_id=int(person[:18]), state=Message.State.WAITING).order_by("not_before")
+    return JsonResponse(
+        {
+            "messages": [
+                {
+                    "text": message.text,
+                    "at": f"{message.arrived_at.astimezone(astana.ZONE):%d.%m %H:%M}",
+                    "channel": message.channel,
+                }
+                for message in arrived.order_by("-arrived_at", "-pk")[:MOST_MESSAGES]
+                if message.arrived_at
+            ],
+            "waiting": [
+                {
+                    "text": message.text,
+                    "from": f"{message.not_before.astimezone(astana.ZONE):%d.%m %H:%M}",
+                    "why": str(WHY.get(message.why, "")),
+                }
+                for message in waiting[:MOST_MESSAGES]
+            ],
+        }
+    )
+
+
+@answers
+def network(data: dict[str, Any]) -> dict[str, Any]:
+    """Let the simulated network be slow, lossy, or silent about what it delivered."""
+    told = {
+        "delay_seconds": min(max(int(data["delay"]), 0), 3600),
+        "loss_percent": min(max(int(data["loss"]), 0), 100),
+        "sends_receipts": bool(data["receipts"]),
+    }
+    HandsetNetwork.objects.update_or_create(pk=1, defaults=told)
+    return told
+
+
+@answers
+def offer(data: dict[str, Any]) -> dict[str, Any]:
+    """Put a made-up offer into the outbox for every member, as a campaign would."""
+    now = clock.now()
+    number = Message.objects.filter(kind="offer").values("origin").distinct().count() + 1
+    stream = outbox.stream_for(code="demo-offers", message_class=MessageClass.OFFER)
+    members = Membership.objects.filter(left_at__isnull=True).values_list("subscriber_id", flat=True)
+    made = outbox.put(
+        stream=stream,
+        subscribers=list(members),
+        channel=Channel.SMS,
+        texts_by_language=_OFFER,
+        origin=f"demo:{number}",
+        not_before=now,
+        not_after=now + timedelta(days=3),
+        now=now,
+        reason="demo",
+    )
+    return {"done": _("Offers put into the outbox: %(made)s") % {"made": made}}
 
 
 def clock_view(request: HttpRequest) -> JsonResponse:
@@ -162,6 +239,10 @@ def _catch_up() -> str:
     tasks.make_partitions()
     lapsed = tasks.expire_grants() or 0
     issued = tasks.issue_month() or 0
+    tasks.announce_bonuses()
+    tasks.announce_lapses()
+    tasks.sweep_messages()
+    tasks.end_messages()
     tasks.file_dials()
     return _("Bonuses issued: %(issued)s, lapsed or cancelled: %(lapsed)s") % {"issued": issued, "lapsed": lapsed}
 

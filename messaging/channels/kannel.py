@@ -1,0 +1,173 @@
+"""An HTTP SMS gateway in Kannel's convention (`/cgi-bin/sendsms`), with receipts to a signed address of ours.
+
+Kannel takes a message as the query of a GET or as XML in a POST. POST is the default: it keeps the number out of every
+URL, ours and those that a proxy in between may log. `method = "get"` is for gateways that know the query alone; nothing
+of ours logs it.
+
+A receipt that we could not store is lost unless Kannel's smsbox has `http-request-retry`: it calls once by default.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from django.core.exceptions import ImproperlyConfigured
+
+from messaging import callbacks
+from messaging.channels.base import Health, Outcome, Outgoing, Verdict
+from messaging.channels.http import Answer, Gateway, NotSent, Standing, TooLate, Unanswered, required
+from messaging.channels.pool import Pool
+from smart.lib import clock
+
+# 1 delivered, 2 failed, 4 buffered, 8 accepted by the SMSC, 16 rejected by it.
+_DLR_MASK = "31"
+_CODING = {"gsm7": "0", "ucs2": "2"}
+# Our own mistakes, which every message would share: a wrong password, a wrong path, a redirect.
+_MISCONFIGURED = {301, 302, 303, 307, 308, 401, 404, 405, 407, 415}
+_MISCONFIGURED_SECONDS = 30.0
+
+
+class KannelTransport:
+    """Hands messages to a Kannel, each in a request of its own, over a few kept-alive connections.
+
+    Options: url (…/cgi-bin/sendsms), username, password, callback_url; sender, smsc, method (post | get), connections,
+    timeout_seconds, ca_file.
+    """
+
+    kind = "kannel"
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.name = required(options, "name")
+        if quote(self.name, safe="") != self.name:
+            raise ImproperlyConfigured(f"Transport {self.name}: its name is part of an address: letters, digits, - . _")
+        self.channels = tuple(options.get("channels", ("sms",)))
+        self.weight = int(options.get("weight", 1))
+        self.rate = float(options.get("rate", 0))
+        self.batch = int(options.get("batch", 100))
+        self._username = required(options, "username")
+        self._password = required(options, "password")
+        self._callback_url = required(options, "callback_url")
+        if "%" in self._callback_url or "?" in self._callback_url:
+            raise ImproperlyConfigured(f"Transport {self.name}: callback_url has no query and no escapes")
+        self._sender = str(options.get("sender", ""))
+        self._smsc = str(options.get("smsc", ""))
+        self._method = str(options.get("method", "post")).upper()
+        if self._method not in ("POST", "GET"):
+            raise ImproperlyConfigured(f"Transport {self.name}: method is post or get")
+        self._seconds = float(options.get("timeout_seconds", 5))
+        self._gateway = Gateway(required(options, "url"), ca_file=str(options.get("ca_file", "")))
+        self._standing = Standing(self._gateway)
+        self._pool = Pool(self._hand_over, name=self.name, size=int(options.get("connections", 8)))
+
+    def hand_over(self, batch: Sequence[Outgoing]) -> list[Outcome]:
+        """Hand over each message, several at once; one that cannot begin by its deadline is not handed over (M1)."""
+        return self._pool.map(batch)
+
+    def health(self) -> Health:
+        """Up unless the gateway was not there when last tried, or would have none of our messages."""
+        is_up = self._standing.is_up()
+        return Health(is_up, self._pool.in_flight, self._pool.size, "" if is_up else self._standing.last_error)
+
+    def close(self) -> None:
+        """Close the connections when what is under way has ended."""
+        self._pool.close()
+        self._gateway.close()
+
+    def _hand_over(self, message: Outgoing) -> Outcome:
+        if self._standing.is_resting():
+            return Outcome(message, Verdict.RETRY, error=self._standing.last_error)
+        minutes = self._validity(message.valid_until, clock.now())
+        if minutes < 1:
+            return Outcome(message, Verdict.NOT_HANDED, error="validity")
+        fields = self._fields(message, minutes)
+        try:
+            answer = self._gateway.exchange(
+                self._method, begin_by=message.deadline, seconds=self._seconds, **self._request(fields)
+            )
+        except TooLate:
+            return Outcome(message, Verdict.NOT_HANDED, error="deadline")
+        except NotSent as error:
+            self._standing.failed(str(error))
+            return Outcome(message, Verdict.RETRY, error=str(error))
+        except Unanswered as error:
+            return Outcome(message, Verdict.UNCERTAIN, error=str(error))
+        return self._judge(message, answer)
+
+    def _validity(self, until: datetime, now: datetime) -> int:
+        """Whole minutes; Kannel counts them from when it reads the request, which may be our time-out later."""
+        return int(((until - now).total_seconds() - self._seconds) // 60)
+
+    def _fields(self, message: Outgoing, minutes: int) -> dict[str, str]:
+        address = callbacks.address(
+            self._callback_url,
+            transport=self.name,
+            message_id=message.message_id,
+            month=message.month,
+            valid_until=message.valid_until,
+        )
+        fields = {
+            "username": self._username,
+            "password": self._password,
+            "from": self._sender,
+            "to": message.msisdn,
+            "text": message.text,
+            "coding": _CODING[message.encoding],
+            "charset": "UTF-8",
+            "validity": str(minutes),
+            "smsc": self._smsc,
+            "dlr-mask": _DLR_MASK,
+            "dlr-url": f"{address}?status=%d&smsc-id=%F&text=%A",
+        }
+        return {name: value for name, value in fields.items() if value}
+
+    def _request(self, fields: dict[str, str]) -> dict[str, Any]:
+        if self._method == "GET":
+            return {"query": "?" + urlencode(fields, quote_via=quote)}
+        return {"body": _xml(fields), "headers": {"Content-Type": "text/xml"}}
+
+    def _judge(self, message: Outgoing, answer: Answer) -> Outcome:
+        """202 is Kannel's yes ("0: Accepted", "3: Queued"); 503 and a busy gateway's 429 are "not now"."""
+        status, text = answer.status, answer.text
+        if status == 202 or (status == 200 and text.startswith(("0:", "3:"))):
+            self._standing.worked()
+            return Outcome(message, Verdict.ACCEPTED)
+        error = f"http_{status}"
+        if status in (429, 503):
+            return Outcome(message, Verdict.RETRY, error=error, retry_after=5)
+        if status in _MISCONFIGURED or (status == 403 and text.startswith("Authorization")):
+            self._standing.failed(error, seconds=_MISCONFIGURED_SECONDS)
+            return Outcome(message, Verdict.RETRY, error=error, retry_after=_MISCONFIGURED_SECONDS)
+        if 400 <= status < 500:
+            return Outcome(message, Verdict.REJECTED, error=error)
+        return Outcome(message, Verdict.UNCERTAIN, error=error)
+
+
+def _xml(fields: dict[str, str]) -> bytes:
+    """Kannel's `<message><submit>`; it decodes the text like a query's, so the text is encoded like one."""
+    submit = Element("submit")
+
+    def put(path: str, value: str | None) -> None:
+        if value is None:
+            return
+        at = submit
+        *parents, last = path.split("/")
+        for parent in parents:
+            found = at.find(parent)
+            at = SubElement(at, parent) if found is None else found
+        SubElement(at, last).text = value
+
+    put("da/number", fields["to"])
+    put("oa/number", fields.get("from"))
+    put("from/username", fields["username"])
+    put("from/password", fields["password"])
+    put("smsc", fields.get("smsc"))
+    put("ud", quote(fields["text"], safe=""))
+    put("dcs/coding", fields["coding"])
+    put("vp/delay", fields["validity"])
+    put("statusrequest/dlr-mask", fields["dlr-mask"])
+    put("statusrequest/dlr-url", fields["dlr-url"])
+    root = Element("message")
+    root.append(submit)
+    return bytes(tostring(root, encoding="utf-8", xml_declaration=True))

@@ -1,0 +1,30 @@
+"""A transport to nowhere that takes everything: for measuring the sender, and for a set-up without a network."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from messaging.channels.base import Health, Outcome, Outgoing, Verdict
+
+
+class NullTransport:
+    """Accepts every message; its receipts never come."""
+
+    kind = "null"
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.name = str(options["name"])
+        self.channels = tuple(options.get("channels", ("sms",)))
+        self.weight = int(options.get("weight", 1))
+        self.rate = float(options.get("rate", 0))
+        self.batch = int(options.get("batch", 1000))
+
+    def hand_over(self, batch: Sequence[Outgoing]) -> list[Outcome]:
+        """Take everything."""
+        return [Outcome(message, Verdict.ACCEPTED) for message in batch]
+
+    def health(self) -> Health:
+        """Always up."""
+        return Health(is_up=True)
+
+    def close(self) -> None:
+        """Nothing to close."""

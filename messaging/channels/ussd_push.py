@@ -1,0 +1,228 @@
+"""USSD push in the convention of RestComm's gateway: a screen, or a question answered within the session.
+
+One POST opens a dialog and is answered when the reader has acknowledged the screen, keyed something in, or could not be
+reached; another, in the same HTTP session, ends the dialog. Nothing is stored and forwarded: acknowledged is delivered.
+"""
+
+import base64
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from messaging.channels.base import Health, Outcome, Outgoing, Verdict
+from messaging.channels.http import MOST_BYTES, Answer, Gateway, NotSent, Standing, TooLate, Unanswered, required
+from messaging.channels.pool import Pool
+from smart.lib import clock, gsm
+
+_CODING = {"gsm7": "15", "ucs2": "72"}
+_RELEASE = b'<?xml version="1.0" encoding="UTF-8"?><dialog mapMessagesSize="0" prearrangedEnd="false"></dialog>'
+_RELEASE_SECONDS = 3.0
+_LATER = 1800.0  # until a line is tried again that was busy or away
+# The gateway must tell us that nobody answered before we stop listening.
+_MARGIN_SECONDS = 2.0
+_MISCONFIGURED = {301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 415}
+_MISCONFIGURED_SECONDS = 30.0
+
+# MAP errors after which another attempt would end the same: unknown subscriber, bearer or teleservice not provisioned,
+# illegal subscriber or equipment, barred, not supported, data missing or unexpected, unknown alphabet.
+_FOR_GOOD = {"1", "9", "10", "11", "12", "13", "21", "35", "36", "71"}
+_REFUSED_FOR_GOOD = {"InvalidDestinationReference", "ApplicationContextNotSupported"}
+# The gateway or the network gave the dialog up before it came to the reader.
+_NO_RESOURCES = ("isResourceUnavailable", "isUserResourceLimitation")
+_NOT_BEGUN = {"ResourceLimitation", "MaintenanceActivity", "VersionIncompatibility"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a dialog went; `is_open` when it is still to be ended by us."""
+
+    verdict: Verdict
+    error: str = ""
+    answer: str = ""
+    retry_after: float = 0
+    is_open: bool = False
+
+
+class UssdPushTransport:
+    """Pushes screens and questions through a gateway, one connection for each dialog under way.
+
+    Options: url; username and password (HTTP Basic), network_id, question_kinds, connections, timeout_seconds (until a
+    screen is acknowledged), question_seconds (until a question is answered), ca_file. Surveys are questions always.
+    """
+
+    kind = "ussd"
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.name = required(options, "name")
+        self.channels = tuple(options.get("channels", ("ussd",)))
+        self.weight = int(options.get("weight", 1))
+        self.rate = float(options.get("rate", 0))
+        size = int(options.get("connections", 32))
+        # A dialog takes as long as its reader does: no more than can begin at once.
+        self.batch = int(options.get("batch", size))
+        self._network = str(options.get("network_id", ""))
+        self._question_kinds = frozenset(options.get("question_kinds", ()))
+        self._seconds = float(options.get("timeout_seconds", 60))
+        self._question_seconds = float(options.get("question_seconds", 120))
+        self._headers = {"Content-Type": "text/xml; charset=utf-8"}
+        if options.get("username"):
+            pair = f"{options['username']}:{required(options, 'password')}"
+            self._headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        self._gateway = Gateway(required(options, "url"), ca_file=str(options.get("ca_file", "")))
+        self._standing = Standing(self._gateway)
+        self._pool = Pool(self._hand_over, name=self.name, size=size)
+
+    def hand_over(self, batch: Sequence[Outgoing]) -> list[Outcome]:
+        """Push each message, several at once; one that cannot begin by its deadline is not handed over (M1)."""
+        return self._pool.map(batch)
+
+    def health(self) -> Health:
+        """Up unless the gateway was not there when last tried, or would have none of our dialogs."""
+        is_up = self._standing.is_up()
+        return Health(is_up, self._pool.in_flight, self._pool.size, "" if is_up else self._standing.last_error)
+
+    def close(self) -> None:
+        """Close the connections when the dialogs under way have ended."""
+        self._pool.close()
+        self._gateway.close()
+
+    def _hand_over(self, message: Outgoing) -> Outcome:
+        if not gsm.fits_ussd(message.text):
+            return Outcome(message, Verdict.REJECTED, error="too_long")
+        if self._standing.is_resting():
+            return Outcome(message, Verdict.RETRY, error=self._standing.last_error)
+        is_question = message.message_class == "survey" or message.kind in self._question_kinds
+        seconds = min(
+            self._question_seconds if is_question else self._seconds,
+            (message.valid_until - clock.now()).total_seconds(),
+        )
+        if seconds <= _MARGIN_SECONDS:
+            return Outcome(message, Verdict.NOT_HANDED, error="validity")
+        try:
+            answer = self._gateway.exchange(
+                "POST",
+                body=_dialog(
+                    message, is_question=is_question, seconds=seconds - _MARGIN_SECONDS, network=self._network
+                ),
+                headers=self._headers,
+                begin_by=message.deadline,
+                seconds=seconds,
+            )
+        except TooLate:
+            return Outcome(message, Verdict.NOT_HANDED, error="deadline")
+        except NotSent as error:
+            self._standing.failed(str(error))
+            return Outcome(message, Verdict.RETRY, error=str(error))
+        except Unanswered as error:
+            return Outcome(message, Verdict.UNCERTAIN, error=str(error))
+        ending = self._judge(answer)
+        if ending.is_open:
+            self._release(answer.cookies)
+        return Outcome(
+            message,
+            ending.verdict,
+            error=ending.error,
+            answer=ending.answer,
+            retry_after=ending.retry_after,
+            is_final=ending.verdict is Verdict.ACCEPTED,
+        )
+
+    def _judge(self, answer: Answer) -> _Ending:
+        error = f"http_{answer.status}"
+        if answer.status in (429, 503):
+            return _Ending(Verdict.RETRY, error, retry_after=5)
+        if answer.status in _MISCONFIGURED:
+            self._standing.failed(error, seconds=_MISCONFIGURED_SECONDS)
+            return _Ending(Verdict.RETRY, error, retry_after=_MISCONFIGURED_SECONDS)
+        if answer.status != 200:
+            return _Ending(Verdict.UNCERTAIN, error)
+        self._standing.worked()
+        dialog = _parse(answer.body)
+        return _Ending(Verdict.UNCERTAIN, "garbage") if dialog is None else _read(dialog)
+
+    def _release(self, cookies: str) -> None:
+        """End the dialog in its HTTP session; the reader has seen the screen, so what comes of this changes nothing."""
+        try:
+            self._gateway.exchange(
+                "POST",
+                body=_RELEASE,
+                headers={**self._headers, **({"Cookie": cookies} if cookies else {})},
+                begin_by=time.monotonic() + _RELEASE_SECONDS,
+                seconds=_RELEASE_SECONDS,
+            )
+        except (TooLate, NotSent, Unanswered):
+            return
+
+
+def _dialog(message: Outgoing, *, is_question: bool, seconds: float, network: str) -> bytes:
+    root = Element("dialog", {"mapMessagesSize": "1", "customInvokeTimeout": str(int(seconds * 1000))})
+    if network:
+        root.set("networkId", network)
+    name = "unstructuredSSRequest_Request" if is_question else "unstructuredSSNotify_Request"
+    request = SubElement(root, name, {"dataCodingScheme": _CODING[gsm.encoding(message.text)], "string": message.text})
+    SubElement(request, "msisdn", {"nai": "international_number", "npi": "ISDN", "number": message.msisdn})
+    return bytes(tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _parse(body: bytes) -> Element | None:
+    """Return the `<dialog>`; None when it is none, too big, or set to blow up."""
+    if len(body) >= MOST_BYTES:
+        return None
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError):
+        return None
+    return root if root.tag == "dialog" else None
+
+
+def _read(dialog: Element) -> _Ending:
+    """Tell from the gateway's dialog whether the reader has seen the screen.
+
+    `sriPart` means that the line was still being looked for: whatever went wrong, nothing was shown.
+    """
+    is_open = dialog.get("type", "Continue") == "Continue"
+    response = dialog.find("unstructuredSSRequest_Response")
+    if response is not None:
+        text = response.get("string") or response.findtext("ussdString") or ""
+        return _Ending(Verdict.ACCEPTED, answer=text[:182], is_open=is_open)
+    if dialog.find("unstructuredSSNotify_Response") is not None:
+        return _Ending(Verdict.ACCEPTED, is_open=is_open)
+    component = dialog.find("errComponents/errorComponent")
+    if component is not None:
+        return _error(component.get("errorCode", ""))
+    if dialog.get("sriPart") == "true":
+        return _Ending(Verdict.RETRY, "not_found", retry_after=_LATER)
+    return _broken_off(dialog)
+
+
+def _error(code: str) -> _Ending:
+    error = f"map_{code[:10]}" if code.isdecimal() else "map_error"
+    if code in _FOR_GOOD:
+        return _Ending(Verdict.REJECTED, error)
+    return _Ending(Verdict.RETRY, error, retry_after=_LATER)
+
+
+def _broken_off(dialog: Element) -> _Ending:
+    """A dialog that ended without an answer: refused, aborted, or timed out while the screen may have been read."""
+    if reason := dialog.get("mapRefuseReason", ""):
+        if reason in _REFUSED_FOR_GOOD:
+            return _Ending(Verdict.REJECTED, "refused")
+        return _Ending(Verdict.RETRY, "refused", retry_after=_LATER)
+    if choice := dialog.get("mapUserAbortChoice", ""):
+        if choice.startswith(_NO_RESOURCES):
+            return _Ending(Verdict.RETRY, "no_resources", retry_after=_LATER)
+        if choice == "isUserSpecificReason":  # closed by whoever read it: do not push it again
+            return _Ending(Verdict.REJECTED, "user_aborted")
+        return _Ending(Verdict.UNCERTAIN, "aborted")
+    if reason := dialog.get("mapAbortProviderReason", ""):
+        if reason in _NOT_BEGUN:
+            return _Ending(Verdict.RETRY, "no_resources", retry_after=_LATER)
+        return _Ending(Verdict.UNCERTAIN, "aborted")
+    if dialog.get("dialogTimedOut") == "true" or dialog.get("invokeTimedOut"):
+        return _Ending(Verdict.UNCERTAIN, "timeout")
+    return _Ending(Verdict.UNCERTAIN, "no_answer")

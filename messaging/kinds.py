@@ -1,0 +1,49 @@
+"""The kinds of message, which of them may leave at night, and the words for why one did not leave."""
+
+from datetime import timedelta
+
+from django.utils.translation import gettext_lazy as _
+
+# Service messages: kind → the placeholders its text may use.
+SERVICE: dict[str, tuple[str, ...]] = {
+    "welcome": ("units",),
+    "bonus_issued": ("units", "days"),
+    "bonus_lapses": ("units", "lapse"),
+    "activated": ("units", "lapse"),
+    "left": ("units",),
+    "reward": ("units", "lapse"),
+}
+
+# M8: answers to what the subscriber just did. These alone may leave outside the window, while they still are answers.
+ANSWERS = frozenset({"welcome", "activated", "left", "reward"})
+ANSWER_FOR = timedelta(minutes=10)
+
+# The only kind that goes to somebody who is no member any more, this long after leaving.
+FAREWELL = "left"
+FAREWELL_FOR = timedelta(hours=24)
+
+# Least validity that is worth a store-and-forward network's while: with less left the message waits for tomorrow.
+LEAST_VALIDITY = timedelta(minutes=10)
+
+WHY = {
+    "window": _("outside the window"),
+    "cap_day": _("had an offer that day already"),
+    "cap_month": _("the month's limit is reached"),
+    "left": _("is no member any more"),
+    "no_consent": _("has not agreed to this"),
+    "line_lost": _("the number is no longer this person's activ line"),
+    "paused": _("sending is paused"),
+    "epoch": _("this database is not confirmed for sending"),
+    "time_over": _("its time was over"),
+    "late": _("could not leave in time"),
+    "retry": _("the network did not take it; it is tried again"),
+    "not_handed": _("not handed over in time; it is tried again"),
+    "repeat": _("hand-over uncertain; repeated once"),
+    "rejected": _("the network refused it"),
+    "uncertain": _("hand-over uncertain; not repeated"),
+    "no_receipt": _("no receipt came in time"),
+    "turned_off": _("this kind of message is turned off"),
+    "cancelled": _("cancelled"),
+    "no_number": _("the number cannot be read"),
+    "busy": _("another message to this person is leaving"),
+}

@@ -1,0 +1,163 @@
+"""What is put into the outbox, and what is taken out again before it has left."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from enrollment.models import Channel, Purpose
+from messaging import kinds, receipts, sql, texts, window
+from messaging.models import MessageClass, SendingEpoch, SendingPolicy, ServiceText, Stream
+from smart.access import audit
+from smart.lib import astana, partitions, segments
+
+PARTITIONED = ("messaging_message", "messaging_attempt", "messaging_networkid", "messaging_receipt")
+SERVICE_LIVES = timedelta(days=2)
+SWEEP_LIMIT = 20_000
+RECEIPT_GRACE = timedelta(hours=1)
+
+
+def policy() -> SendingPolicy:
+    """The sending policy: the rules' own figures where nobody has set any."""
+    return SendingPolicy.objects.filter(pk=1).first() or SendingPolicy(pk=1, is_paused=True)
+
+
+def announce(
+    *,
+    kind: str,
+    subscribers: Sequence[int],
+    values: Mapping[str, object],
+    origin: str,
+    now: datetime,
+    not_before: datetime | None = None,
+    not_after: datetime | None = None,
+    reason: str = "",
+) -> int:
+    """Put a service message into the outbox for each subscriber, in his language; return how many are new.
+
+    Nobody gets one `origin` twice in a month. A kind that is switched off makes none. An answer to what the subscriber
+    just did leaves at once; the others from the window's next opening on (M8).
+    """
+    template = ServiceText.objects.filter(kind=kind, is_on=True).first()
+    if template is None or not subscribers:
+        return 0
+    stream = stream_for(code=kind, message_class=MessageClass.SERVICE)
+    start = not_before or now
+    due = start if kind in kinds.ANSWERS else window.next_opening(start, policy(), channel=template.channel)
+    end = not_after or max(due, start) + SERVICE_LIVES
+    if end <= due:
+        return 0  # it would be over before the window opens
+    given: dict[str, Any] = {
+        "month": astana.month_of(now),
+        "stream": stream.pk,
+        "message_class": MessageClass.SERVICE.value,
+        "kind": kind,
+        "purpose": "",
+        "channel": template.channel,
+        "not_before": due,
+        "not_after": end,
+        "campaign": None,
+        "reason": reason[:200],
+        "origin": origin,
+        "why": "window" if due > start else "",
+        "now": now,
+    }
+    return sql.enqueue(subscribers=list(subscribers), texts=texts.in_languages(template, values), given=given)
+
+
+def put(
+    *,
+    stream: Stream,
+    subscribers: Sequence[int],
+    channel: Channel,
+    texts_by_language: Mapping[str, str],
+    origin: str,
+    not_before: datetime,
+    not_after: datetime,
+    now: datetime,
+    campaign: int | None = None,
+    reason: str = "",
+) -> int:
+    """Put an offer or a survey invitation into the outbox for each subscriber; return how many are new.
+
+    Texts are by language, each checked here (raises texts.BadText); a reader whose language has none gets nothing. They
+    pass the gate like everything else: consent, caps and window are judged when they leave.
+    """
+    checked = [(language, texts.check(text)) for language, text in texts_by_language.items()]
+    given = {
+        "month": astana.month_of(now),
+        "stream": stream.pk,
+        "message_class": stream.message_class,
+        "kind": stream.message_class,
+        "purpose": Purpose.OFFERS.value if stream.message_class == MessageClass.OFFER else Purpose.SURVEYS.value,
+        "channel": channel.value,
+        "not_before": not_before,
+        "not_after": not_after,
+        "campaign": campaign,
+        "reason": reason[:200],
+        "origin": origin,
+        "why": "",
+        "now": now,
+    }
+    measured = [(language, text, *segments.measure(text)) for language, text in checked]
+    return sql.enqueue(subscribers=list(subscribers), texts=measured, given=given)
+
+
+def stream_for(*, code: str, message_class: MessageClass) -> Stream:
+    """The stream of that code, made when it is first asked for."""
+    return Stream.objects.get_or_create(code=code, defaults={"message_class": message_class})[0]
+
+
+@transaction.atomic
+def pause(*, by: str, now: datetime, reason: str = "") -> bool:
+    """Stop everything; senders notice before their next hand-over. False when it was paused already."""
+    return _switch(is_paused=True, by=by, now=now, reason=reason)
+
+
+@transaction.atomic
+def resume(*, by: str, now: datetime, reason: str = "") -> bool:
+    """Let everything go on. False when it was not paused."""
+    return _switch(is_paused=False, by=by, now=now, reason=reason)
+
+
+def _switch(*, is_paused: bool, by: str, now: datetime, reason: str) -> bool:
+    changed = SendingPolicy.objects.filter(pk=1).exclude(is_paused=is_paused).update(is_paused=is_paused)
+    if changed:
+        action = "sending_paused" if is_paused else "sending_resumed"
+        audit.record(by=by, action=action, subject="sending", reason=reason, now=now)
+    return bool(changed)
+
+
+@transaction.atomic
+def confirm_epoch(*, by: str, reason: str, now: datetime) -> SendingEpoch:
+    """Let this very database send from now on: said by a person, after a restore as well (docs/operations.md)."""
+    mark = sql.fingerprint(site=settings.SENDING_SITE)
+    epoch = SendingEpoch.objects.create(fingerprint=mark, confirmed_at=now, confirmed_by=by, reason=reason)
+    audit.record(by=by, action="epoch_confirmed", subject="sending", reason=reason, now=now)
+    return epoch
+
+
+def sweep(*, now: datetime) -> int:
+    """Take back what dead senders hold, match receipts, end what is over; return how many messages moved."""
+    moved = sum(sql.sweep(now=now, limit=SWEEP_LIMIT))
+    while found := receipts.match(now=now):
+        moved += found
+    return moved + sql.close_unreported(now=now, grace=RECEIPT_GRACE, limit=SWEEP_LIMIT)
+
+
+def end_waiting(*, now: datetime) -> int:
+    """End what can never leave any more: its own time is over, or its campaign carries nothing to tomorrow."""
+    closes = window.at(now, policy()).closes
+    ended = total = sql.end_waiting(now=now, closes=closes, limit=SWEEP_LIMIT)
+    while ended == SWEEP_LIMIT:
+        ended = sql.end_waiting(now=now, closes=closes, limit=SWEEP_LIMIT)
+        total += ended
+    return total
+
+
+def make_partitions(*, now: datetime) -> int:
+    """Make the partitions of this month and the next three; return how many were missing."""
+    month = astana.month_of(now)
+    return sum(partitions.ensure_ahead(table, month) for table in PARTITIONED)

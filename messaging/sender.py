@@ -1,0 +1,289 @@
+"""The sender: tokens, claim, gate, hand-over, mark, in this order, for one transport, over and over.
+
+Run by `manage.py run_smpp`, `run_ivr` and `run_sender`, or for a few seconds by a task. Killed at any point
+it leaves messages whose lease runs out; the sweeper knows from their attempts what may have left.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+
+from messaging import gate, kinds, outbox, receipts, sql, transports, window
+from messaging.channels.base import Outcome, Transport, Verdict
+from messaging.models import MessageClass, SendingPolicy, Stream, TransportHealth
+from smart.lib import clock
+from smart.lib.errors import Refusal
+
+logger = logging.getLogger(__name__)
+
+# A sender that answers nothing for this long is taken for dead. Longer than any hand-over: a call takes minutes.
+LEASES = {"sms": timedelta(seconds=60), "ussd": timedelta(seconds=240), "ivr": timedelta(seconds=300)}
+_IDLE_SECONDS = 0.5
+_TELL_EVERY = 1.0
+_CHECK_CLOCKS_EVERY = 60.0
+_ORDER = (MessageClass.SERVICE, MessageClass.SURVEY, MessageClass.OFFER)
+
+
+class Bucket:
+    """A token bucket: `rate` a second (0: no limit), a second's worth at most saved up."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate, self.tokens, self.at = rate, 0.0, time.monotonic()
+
+    def available(self, most: int) -> int:
+        """How many tokens there are now, `most` at most."""
+        if not self.rate:
+            return most
+        present = time.monotonic()
+        self.tokens = min(max(1.0, self.rate), self.tokens + (present - self.at) * self.rate)
+        self.at = present
+        return min(most, int(self.tokens))
+
+    def take(self, count: int) -> None:
+        """Use tokens up."""
+        if self.rate:
+            self.tokens -= count
+
+
+@dataclass
+class Tally:
+    """What a sender has done so far."""
+
+    handed: int = 0
+    claimed: int = 0
+    held: dict[str, int] = field(default_factory=dict)
+    errors: int = 0
+    last_error: str = ""
+
+    def hold(self, reasons: dict[str, int]) -> None:
+        """Count what the gate put off or ended."""
+        for reason, count in reasons.items():
+            self.held[reason] = self.held.get(reason, 0) + count
+
+
+class Sender:
+    """Drains the outbox through one transport."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.bucket = Bucket(transport.rate)
+        self.batch = transport.batch
+        self.tally = Tally()
+        self.stopping, self._ended = threading.Event(), threading.Event()
+        self._told_at = self._checked_at = -1e9
+        self._told_handed = 0
+
+    def require(self) -> None:
+        """Raise the reason why this machine must not send: zone data, clocks (M1). The gate asks for the epoch."""
+        gate.require_sound_clocks()
+        self._checked_at = time.monotonic()
+
+    def run(self, *, seconds: float | None = None, until_idle: bool = False) -> Tally:
+        """Send until stopped, for `seconds`, or until nothing is due. Raises what `require` raises, at the start."""
+        self.require()
+        end = time.monotonic() + seconds if seconds is not None else None
+        teller = self._tell_beside() if "ivr" in self.transport.channels else None  # a call outlasts its news
+        try:
+            return self._loop(end, until_idle)
+        finally:
+            if teller is not None:
+                self._ended.set()
+                teller.join()
+
+    def _loop(self, end: float | None, until_idle: bool) -> Tally:
+        while not self.stopping.is_set() and (end is None or time.monotonic() < end):
+            try:
+                did = self.step()
+            except DatabaseError as error:
+                logger.warning("The sender of %s has lost the database: %s", self.transport.name, type(error).__name__)
+                connection.close()
+                did = 0
+            except Refusal as refusal:
+                logger.error("The sender of %s must not send: %s", self.transport.name, refusal.code)
+                did = 0
+            if not did:
+                if until_idle:
+                    break
+                self.stopping.wait(_IDLE_SECONDS)
+        return self.tally
+
+    def stop(self) -> None:
+        """Let the sender end after its present batch."""
+        self.stopping.set()
+
+    def step(self) -> int:
+        """One round over the transport's channels; return how many messages moved."""
+        if time.monotonic() - self._checked_at > _CHECK_CLOCKS_EVERY:
+            self.require()
+        self._tell()
+        if not self.transport.health().is_up:
+            return 0
+        policy = outbox.policy()
+        return sum(self._drain(channel, policy) for channel in self.transport.channels)
+
+    def _drain(self, channel: str, policy: SendingPolicy) -> int:
+        tokens = self.bucket.available(self.batch)
+        if not tokens or policy.is_paused:
+            return 0
+        claimed, fence = self._claim(channel, tokens, policy)
+        if not claimed:
+            return 0
+        self.tally.claimed += len(claimed)
+        passage = gate.pass_through(
+            messages=claimed, fence=fence, transport=self.transport.name, channel=channel, policy=policy
+        )
+        self.bucket.take(len(passage.passed))
+        self.tally.hold(passage.held)
+        outcomes = self.transport.hand_over(passage.passed) if passage.passed else []
+        self._mark([*outcomes, *passage.unreadable], fence)
+        self._pace(outcomes)
+        return len(claimed)
+
+    def _claim(self, channel: str, tokens: int, policy: SendingPolicy) -> tuple[list[tuple[date, int, int]], int]:
+        """Service before surveys before offers; within a class every stream gets its share (no campaign starves)."""
+        now = clock.now()
+        due = sql.due_streams(channel=channel, now=now)
+        today = window.at(now, policy)
+        if not today.opens <= now < today.claims_until(channel):
+            due = [stream for stream in due if stream[1] in kinds.ANSWERS]
+        if not due:
+            return [], 0
+        fence = sql.next_fence()
+        lease = now + LEASES[channel]
+        share = transports.share_of(self.transport.name, channel=channel, now=now)
+        claimed: list[tuple[date, int, int]] = []
+        with transaction.atomic():
+            for message_class in _ORDER:
+                streams = [(pk, rate) for pk, _code, its_class, rate in due if its_class == message_class]
+                if streams and len(claimed) < tokens:
+                    quotas = _quotas(streams, tokens - len(claimed), now)
+                    rows = sql.claim(
+                        channel=channel,
+                        quotas=quotas,
+                        share=share,
+                        fence=fence,
+                        lease=lease,
+                        transport=self.transport.name,
+                        now=now,
+                    )
+                    _spend(rows, {pk for pk, rate in streams if rate})
+                    claimed += [row[:3] for row in rows]
+        return claimed, fence
+
+    def _mark(self, outcomes: list[Outcome], fence: int) -> None:
+        told = [
+            (
+                outcome.message.month,
+                outcome.message.message_id,
+                str(outcome.verdict),
+                outcome.error[:60],
+                outcome.answer[:182],
+                float(outcome.retry_after),
+                outcome.is_final,
+                outcome.message.valid_until,
+            )
+            for outcome in outcomes
+        ]
+        names = {
+            network_id[:80]: (outcome.message.month, outcome.message.message_id)
+            for outcome in outcomes
+            for network_id in outcome.network_ids
+        }
+        now = clock.now()
+        with transaction.atomic():
+            if names:
+                sql.name(transport=self.transport.name, ids=names)
+            sql.mark(fence=fence, told=told, now=now)
+
+    def _pace(self, outcomes: list[Outcome]) -> None:
+        """Count; take fewer at a time while a network is too slow for what we claim, more while it keeps up."""
+        self.tally.handed += sum(outcome.verdict == Verdict.ACCEPTED for outcome in outcomes)
+        fine = (Verdict.ACCEPTED, Verdict.NOT_HANDED)
+        bad = [o for o in outcomes if o.verdict not in fine and o.error not in ("busy", "no_answer")]
+        self.tally.errors += len(bad)
+        if bad:
+            self.tally.last_error = bad[-1].error or str(bad[-1].verdict)
+        if any(outcome.verdict == Verdict.NOT_HANDED for outcome in outcomes):
+            self.batch = max(1, self.batch // 2)
+        elif len(outcomes) >= self.batch:
+            self.batch = min(self.transport.batch, self.batch + max(1, self.batch // 4))
+
+    def _tell_beside(self) -> threading.Thread:
+        """Tell from a thread of its own, for hand-overs that take minutes."""
+
+        def tell() -> None:
+            try:
+                while not self._ended.wait(_TELL_EVERY):
+                    try:
+                        self._tell()
+                    except DatabaseError:
+                        connection.close()
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=tell, name=f"{self.transport.name}-health")
+        thread.start()
+        return thread
+
+    def _tell(self) -> None:
+        """Say once a second how the transport is; match what receipts have come."""
+        present = time.monotonic()
+        if present - self._told_at < _TELL_EVERY:
+            return
+        health, now = self.transport.health(), clock.now()
+        rate = (self.tally.handed - self._told_handed) / max(present - self._told_at, _TELL_EVERY)
+        TransportHealth.objects.update_or_create(
+            name=self.transport.name,
+            defaults={
+                "kind": self.transport.kind,
+                "channels": list(self.transport.channels),
+                "weight": self.transport.weight,
+                "is_up": health.is_up,
+                "in_flight": health.in_flight,
+                "window": health.window,
+                "rate": round(rate, 1),
+                "errors": self.tally.errors,
+                "last_error": (health.last_error or self.tally.last_error)[:60],
+                "touched_at": now,
+            },
+        )
+        self._told_at, self._told_handed = present, self.tally.handed
+        receipts.match(now=now)
+
+
+def _quotas(streams: list[tuple[int, int | None]], tokens: int, now: datetime) -> dict[int, int]:
+    """How many each stream may claim: an equal share, and no more than its own rate allows."""
+    share, rest = divmod(tokens, len(streams))
+    turn = int(now.timestamp() * 1000) % len(streams)  # who gets the rest, when there are more streams than tokens
+    quotas = {}
+    for position, (pk, rate) in enumerate(streams):
+        quota = share + ((position - turn) % len(streams) < rest)
+        quotas[pk] = min(quota, _allowed(pk, now)) if rate else quota
+    return {pk: quota for pk, quota in quotas.items() if quota}
+
+
+def _allowed(pk: int, now: datetime) -> int:
+    """What a paced stream may send now: two seconds' worth at most; its row is locked until the claim is committed."""
+    stream = Stream.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+    if stream is None or not stream.rate_per_minute:
+        return 0
+    a_second = stream.rate_per_minute / 60
+    since = (now - stream.tokens_at).total_seconds() if stream.tokens_at else 1.0 / a_second
+    stream.tokens = min(max(1.0, 2 * a_second), stream.tokens + max(0.0, since) * a_second)
+    stream.tokens_at = now
+    stream.save(update_fields=["tokens", "tokens_at"])
+    return int(stream.tokens)
+
+
+def _spend(rows: Iterable[tuple[date, int, int, int]], paced: set[int]) -> None:
+    taken: dict[int, int] = {}
+    for _month, _number, _subscriber, stream in rows:
+        taken[stream] = taken.get(stream, 0) + 1
+    for pk in paced & set(taken):
+        Stream.objects.filter(pk=pk).update(tokens=F("tokens") - taken[pk])

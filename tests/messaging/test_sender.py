@@ -1,0 +1,264 @@
+"""Once or at least once, fences, leases, receipts, fairness (M8, M9)."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import InternalError, connection, transaction
+from django.db.utils import IntegrityError
+
+from messaging import outbox, receipts, sql
+from messaging.channels.base import Outcome, Verdict
+from messaging.models import Attempt, Contact, Message, MessageClass, Receipt, Stream, TransportHealth
+from messaging.receipts import Report
+from messaging.sender import Sender
+from tests.messaging.conftest import Network, states
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def die_after_the_gate(network: Network) -> None:
+    """A sender that gets its messages through the gate and then hears no more of."""
+
+    def killed(batch):
+        raise SystemExit
+
+    network.hand_over = killed
+    with pytest.raises(SystemExit):
+        Sender(network).run(until_idle=True)
+
+
+def announce(person, noon, kind="bonus_issued"):
+    return outbox.announce(kind=kind, subscribers=[person.pk], values={"units": 500, "days": 30}, origin=kind, now=noon)
+
+
+def test_an_offer_is_never_repeated_after_a_crash(noon, make_member, put, send, network):
+    put(make_member())
+    die_after_the_gate(Network("dying"))
+
+    outbox.sweep(now=noon + timedelta(minutes=2))
+    send()
+
+    assert network.handed == []
+    assert states() == {"unknown": 1}
+
+
+def test_a_service_message_is_repeated_once_with_the_same_reference(noon, at, make_member, send, network):
+    announce(make_member(), noon)
+    network.answer = lambda message: Outcome(message, Verdict.UNCERTAIN)
+
+    send()
+    send()
+
+    assert [message.reference for message in network.handed] == [network.handed[0].reference] * 2
+    assert states() == {"unknown": 1}
+
+
+def test_what_died_before_the_gate_goes_again(noon, make_member, put, send, network):
+    put(make_member())
+    lease = noon + timedelta(seconds=30)
+    sql.claim(channel="sms", quotas={Stream.objects.get().pk: 5}, share=(0, 100), fence=sql.next_fence(),
+              lease=lease, transport="dead", now=noon)  # fmt: skip
+
+    outbox.sweep(now=noon)
+    assert states() == {"claimed": 1}
+    outbox.sweep(now=lease)
+    send()
+
+    assert len(network.handed) == 1
+
+
+def test_an_unknown_is_closed_at_its_validity_and_a_receipt_resolves_it(noon, make_member, put, network):
+    put(*(make_member() for _ in range(2)))
+    network.answer = lambda message: Outcome(message, Verdict.UNCERTAIN)
+    Sender(network).run(until_idle=True)
+    delivered, silent = Message.objects.order_by("id")
+    receipts.store([Report("network", "delivered", message_id=delivered.pk, message_month=delivered.month)], now=noon)
+
+    outbox.sweep(now=noon + timedelta(days=1))
+
+    assert Message.objects.get(pk=delivered.pk).state == "delivered"
+    closed = Message.objects.get(pk=silent.pk)
+    assert (closed.state, closed.why) == ("unreported", "uncertain")
+
+
+def test_a_late_sender_changes_nothing_after_the_sweep(noon, make_member, put, network):
+    put(make_member())
+    die_after_the_gate(Network("slow"))
+    message = Message.objects.get()
+    outbox.sweep(now=noon + timedelta(minutes=2))
+    outbox.sweep(now=noon + timedelta(days=1))
+
+    marked = sql.mark(
+        fence=message.fence,
+        told=[(message.month, message.pk, "accepted", "", "", 0.0, False, noon)],
+        now=noon + timedelta(days=1),
+    )
+
+    assert marked == 0
+    assert Message.objects.get().state == "unreported"
+
+
+def test_a_throttled_message_waits_and_gives_its_contact_back(noon, at, make_member, put, send, network):
+    put(make_member())
+    network.answer = lambda message: Outcome(message, Verdict.RETRY, retry_after=60, error="throttled")
+
+    send()
+
+    message = Message.objects.get()
+    assert (message.state, message.why) == ("waiting", "retry")
+    assert Contact.objects.get().offers == 0
+    at(noon + timedelta(seconds=61))
+    network.answer = lambda message: Outcome(message, Verdict.ACCEPTED)
+    send()
+    assert states() == {"submitted": 1}
+    assert sorted(Attempt.objects.values_list("outcome", flat=True)) == ["accepted", "retry"]
+
+
+def test_a_rejected_message_has_failed_with_the_networks_word(noon, make_member, put, send, network):
+    put(make_member())
+    network.answer = lambda message: Outcome(message, Verdict.REJECTED, error="smpp:0x0b")
+
+    send()
+
+    assert states() == {"failed": 1}
+    assert Attempt.objects.get().error == "smpp:0x0b"
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+@pytest.mark.parametrize("is_early", [True, False], ids=["before-its-id-is-known", "after"])
+def test_receipts_early_twice_and_for_unknown_ids(noon, make_member, put, send, network, times, is_early):
+    put(make_member())
+    message = Message.objects.get()
+
+    def report():
+        for _ in range(times):
+            receipts.store([Report("network", "delivered", network_id=str(message.pk))], now=noon)
+        receipts.store([Report("network", "delivered", network_id="nobodys")], now=noon)
+        receipts.match(now=noon)
+
+    if is_early:
+        report()
+    send()
+    if not is_early:
+        report()
+    receipts.match(now=noon)
+
+    assert states() == {"delivered": 1}
+    assert Receipt.objects.filter(matched_at=None).count() == 1
+
+
+def test_a_message_of_parts_is_delivered_when_all_are(noon, make_member, put, send, network):
+    put(make_member())
+    network.answer = lambda message: Outcome(message, Verdict.ACCEPTED, ("p1", "p2"))
+    send()
+
+    receipts.store([Report("network", "delivered", network_id="p1")], now=noon)
+    receipts.match(now=noon)
+    assert states() == {"submitted": 1}
+    receipts.store([Report("network", "delivered", network_id="p2")], now=noon)
+    receipts.match(now=noon)
+
+    assert states() == {"delivered": 1}
+
+
+def test_one_part_that_failed_is_enough(noon, make_member, put, send, network):
+    put(make_member())
+    network.answer = lambda message: Outcome(message, Verdict.ACCEPTED, ("p1", "p2"))
+    send()
+
+    receipts.store([Report("network", "undelivered", network_id="p2")], now=noon)
+    receipts.match(now=noon)
+
+    assert states() == {"undelivered": 1}
+
+
+def test_service_before_surveys_before_offers(noon, make_member, put, network):
+    people = [make_member() for _ in range(3)]
+    put(people[0])
+    put(people[1], message_class="survey")
+    announce(people[2], noon)
+
+    Sender(network).run(until_idle=True)
+
+    assert [message.message_class for message in network.handed] == ["service", "survey", "offer"]
+
+
+def test_no_campaign_starves_another(noon, make_member, put, network):
+    great = Stream.objects.create(code="great", message_class=MessageClass.OFFER)
+    small = Stream.objects.create(code="small", message_class=MessageClass.OFFER)
+    people = [make_member() for _ in range(12)]
+    put(*people[:10], stream=great, origin="campaign:great")
+    put(*people[10:], stream=small, origin="campaign:small")
+    network.batch = 4
+
+    Sender(network).step()
+
+    assert len(network.handed) == 4
+    assert sum(message.subscriber_id in {person.pk for person in people[10:]} for message in network.handed) == 2
+
+
+def test_a_paced_stream_keeps_its_rate(noon, make_member, put, network):
+    stream = Stream.objects.create(code="paced", message_class=MessageClass.OFFER, rate_per_minute=60)
+    put(*(make_member() for _ in range(10)), stream=stream)
+
+    Sender(network).run(until_idle=True)
+
+    assert 1 <= len(network.handed) <= 2  # a second's worth, and what a moment adds
+
+
+def test_a_sender_tells_how_its_transport_is(noon, make_member, put, network, send):
+    put(make_member())
+
+    send()
+
+    health = TransportHealth.objects.get()
+    assert (health.name, health.is_up, health.channels) == ("network", True, ["sms"])
+
+
+def test_a_final_state_never_goes_back(noon, make_member, put):
+    put(make_member())
+    Message.objects.update(state="cancelled", why="cancelled", ended_at=noon)
+
+    with pytest.raises((InternalError, IntegrityError)), transaction.atomic():
+        Message.objects.update(state="waiting", why="", ended_at=None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"state": "claimed"}, {"state": "expired", "ended_at": None}, {"segments": 0}, {"purpose": "surveys"}],
+    ids=str,
+)
+def test_the_database_refuses_what_no_message_may_be(noon, make_member, put, change):
+    put(make_member())
+
+    with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
+        Message.objects.update(**change)
+
+
+def test_the_tenth_message_raced_by_eight_senders(noon, make_member, put):
+    """M4: eight senders, ten offers for each of twenty members who had nine: one leaves to each."""
+    people = [make_member() for _ in range(20)]
+    for person in people:
+        Contact.objects.create(subscriber=person, month="2026-11-01", offers=9, day="2026-11-22")
+    for number in range(10):
+        put(*people, origin=f"campaign:{number}")
+    networks = [Network(f"n{number}", batch=25) for number in range(8)]
+    start = threading.Barrier(8)
+
+    def race(network: Network) -> None:
+        start.wait()
+        try:
+            Sender(network).run(until_idle=True)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=race, args=[network]) for network in networks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    reached = [message.subscriber_id for network in networks for message in network.handed]
+    assert sorted(reached) == sorted(person.pk for person in people)
+    assert set(Contact.objects.values_list("offers", flat=True)) == {10}
