@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
+from django.core.management import call_command
 from django.test import Client
 
 from bonuses.models import BonusTerms
@@ -21,7 +22,6 @@ REGISTERED = [model for model in admin.site._registry if model._meta.app_label i
 
 
 def signed_in(role: str) -> Client:
-    roles.load()
     user = User.objects.create_user(role, password="x", is_staff=True, is_superuser=role == "root")
     user.groups.set(Group.objects.filter(name=role))
     client = Client()
@@ -83,6 +83,14 @@ def test_roles_see_what_is_theirs(role: str, model: str, status: int) -> None:
     assert signed_in(role).get(address(found)).status_code == status
 
 
+def test_the_roles_and_their_rights_come_with_migrate() -> None:
+    Group.objects.all().delete()
+
+    call_command("migrate", verbosity=0)
+
+    assert {group.name: group.permissions.exists() for group in Group.objects.all()} == dict.fromkeys(roles.ROLES, True)
+
+
 def terms_form(effective_from: str) -> dict[str, str]:
     empty = {f"payable-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL", "MIN_NUM", "MAX_NUM")}
     figures = {"units": "600", "valid_hours": "168", "activate_within_days": "30"}
@@ -133,7 +141,6 @@ def test_the_back_office_takes_nothing_from_outside() -> None:
 
 
 def test_signing_in_leads_to_the_first_page() -> None:
-    roles.load()
     User.objects.create_user("anna", password="long enough a word", is_staff=True)
 
     answer = Client().post("/admin/login/", {"username": "anna", "password": "long enough a word"})
