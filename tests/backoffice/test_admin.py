@@ -8,7 +8,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from bonuses.models import BonusTerms
 from enrollment.models import ConsentText, Subscriber
@@ -43,6 +43,25 @@ def test_every_list_opens_within_its_budget_whatever_its_length(
 
     with django_assert_max_num_queries(12):
         assert client.get(address(model)).status_code == 200
+
+
+@pytest.mark.parametrize("word", ["1", "anna", "9" * 30, "😀"])
+@pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
+def test_every_list_can_be_searched_for_anything(make_member: Member, model: type, word: str) -> None:
+    make_member()
+
+    assert signed_in("root").get(address(model), {"q": word}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["Subscriber", "Membership", "ConsentEvent", "Grant", "LedgerEntry", "Debit", "Dial"])
+def test_an_id_is_looked_for_as_a_number(name: str) -> None:
+    """As text it would be compared with a million rows, one by one."""
+    found = admin.site._registry[next(model for model in REGISTERED if model.__name__ == name)]
+    request = RequestFactory().get("/")
+
+    rows, _duplicates = found.get_search_results(request, found.model.objects.all(), "7")
+
+    assert "UPPER" not in str(rows.query)
 
 
 @pytest.mark.parametrize(
