@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -11,7 +12,7 @@ from django.core.management import call_command
 from django.test import Client, RequestFactory
 
 from bonuses.models import BonusTerms
-from enrollment.models import ConsentText, Subscriber
+from enrollment.models import ConsentText, DirectoryImport, Subscriber
 from smart.backoffice import roles
 from smart.lib.admin import ReadOnlyAdmin
 from tests.bonuses.conftest import Member
@@ -175,6 +176,18 @@ def test_a_number_whose_key_is_gone_spoils_no_list(make_subscriber: Callable[...
 
     assert answer.status_code == 200
     assert f">{subscriber.pk}<" in answer.content.decode().replace("\n", "").replace(" ", "")
+
+
+def test_a_file_imported_by_command_is_not_the_back_offices_to_discard(tmp_path: Path, now: datetime) -> None:
+    own = tmp_path / "export.csv"
+    own.write_text("MSISDN;Brand;Line status\n")
+    run = DirectoryImport.objects.create(path=str(own), phase="staged", created_by="directory", created_at=now)
+    page = f"/admin/imports/{run.pk}/"
+    staff = signed_in("marketing")
+
+    assert f"{page}discard/" not in staff.get(page).content.decode()
+    assert staff.post(f"{page}discard/").status_code == 404
+    assert own.exists()
 
 
 def test_a_browser_finds_an_icon() -> None:
