@@ -18,6 +18,7 @@ from smart.lib.errors import Refusal
 
 Phase = DirectoryImport.Phase
 _LOCK_SPACE = 5552
+_UPLOADED = "/imports/upload-"
 
 
 class ImportRunning(Refusal):
@@ -27,13 +28,17 @@ class ImportRunning(Refusal):
     sentence = _("Another import is running. Try again when it is done.")
 
 
-def begin(*, path: Path, file_name: str, is_full: bool, may_vanish: bool, by: str, now: datetime) -> DirectoryImport:
-    """Start an import of a file, or take up the unfinished one of the same file."""
+def begin(
+    *, path: Path, file_name: str, is_full: bool, may_vanish: bool, by: str, now: datetime, takes_up: bool = True
+) -> DirectoryImport:
+    """Start an import of a file, or take up the unfinished one of the same file; uploads go on by themselves."""
     digest = parsing.examine(path).digest
-    unfinished = DirectoryImport.objects.filter(digest=digest, is_full=is_full, phase=Phase.APPLYING).first()
-    if unfinished is not None:
-        unfinished.path = str(path)
-        return unfinished
+    unfinished = DirectoryImport.objects.filter(digest=digest, is_full=is_full, phase=Phase.APPLYING)
+    run = unfinished.exclude(path__contains=_UPLOADED).first() if takes_up else None
+    if run is not None:
+        run.path = str(path)
+        run.save(update_fields=["path"])
+        return run
     run = DirectoryImport.objects.create(
         path=str(path),
         file_name=file_name[:200],
@@ -84,15 +89,24 @@ def keep_upload(chunks: Callable[[], Iterable[bytes]], name: str) -> Path:
     return path
 
 
+def is_upload(run: DirectoryImport) -> bool:
+    """True when the file is the copy that the back office keeps, not one of somebody's own."""
+    return _UPLOADED in run.path
+
+
+def forget_upload(run: DirectoryImport) -> None:
+    """Delete the back office's copy of the file; anybody else's stays."""
+    if is_upload(run):
+        Path(run.path).unlink(missing_ok=True)
+
+
 def work_off(*, now: datetime) -> int:
     """Do what uploaded imports wait for: read them, apply the confirmed ones. Returns how many were moved on.
 
     Each by one worker at a time; a killed worker's successor takes it up.
     """
     moved = 0
-    waiting = DirectoryImport.objects.filter(path__contains="/imports/upload-").exclude(
-        phase__in=[Phase.DONE, Phase.REFUSED]
-    )
+    waiting = DirectoryImport.objects.filter(path__contains=_UPLOADED).exclude(phase__in=[Phase.DONE, Phase.REFUSED])
     for import_id in list(waiting.order_by("pk").values_list("pk", flat=True)):
         moved += _move_on(import_id, now)
     return moved
@@ -109,7 +123,7 @@ def _move_on(import_id: int, now: datetime) -> int:
     except ImportRunning:
         return 0
     if run.phase in (Phase.DONE, Phase.REFUSED):
-        Path(run.path).unlink(missing_ok=True)
+        forget_upload(run)
     return 1
 
 

@@ -5,8 +5,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
+from django.views import defaults
 from django.views.decorators.http import require_GET
-from django.views.defaults import page_not_found
 
 from smart.lib import problems
 
@@ -23,7 +23,21 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404, to machines as problem details."""
     if request.path.startswith("/api/"):
         return problems.response(404, "not_found", "There is no such address.")
-    return page_not_found(request, exception)
+    return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400, to machines as problem details."""
+    if request.path.startswith("/api/"):
+        return problems.response(400, "bad_request", "The request cannot be understood.")
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500, to machines as problem details; what went wrong is in the log only."""
+    if request.path.startswith("/api/"):
+        return problems.response(500, "internal_error", "Something went wrong. Please try again.")
+    return defaults.server_error(request)
 
 
 @require_GET

@@ -27,6 +27,8 @@ urlpatterns = [
     path("admin/prompts/", include("messaging.prompt_urls")),
     path("admin/", admin.site.urls),
 ]
+handler400 = "smart.front.bad_request"
 handler404 = "smart.front.not_found"
+handler500 = "smart.front.server_error"
 if settings.LOCAL:
     urlpatterns.append(path("handset/", include("smart.local.handset.urls")))

@@ -88,6 +88,7 @@ def _upload(request: HttpRequest, data: dict[str, Any]) -> DirectoryImport:
             may_vanish=data["may_vanish"],
             by=f"staff:{request.user.get_username()}",
             now=clock.now(),
+            takes_up=False,
         )
     except Refusal:
         path.unlink(missing_ok=True)
@@ -106,8 +107,13 @@ def one(request: HttpRequest, import_id: int) -> HttpResponse:
         run=run,
         counts=counts,
         is_moving=run.phase in (Phase.UPLOADED, Phase.APPLYING) or (run.phase == Phase.STAGED and run.is_confirmed),
-        may_decide=run.phase == Phase.STAGED and not run.is_confirmed and request.user.has_perm(_ADD),
+        may_decide=_awaits_decision(run) and request.user.has_perm(_ADD),
     )
+
+
+def _awaits_decision(run: DirectoryImport) -> bool:
+    """True for a staged upload; a file imported by command is decided on where the command was given."""
+    return run.phase == Phase.STAGED and not run.is_confirmed and directory.is_upload(run)
 
 
 @page(_SEE)
@@ -122,6 +128,8 @@ def progress(request: HttpRequest, import_id: int) -> HttpResponse:
 def confirm(request: HttpRequest, import_id: int) -> HttpResponse:
     """Apply what the preview showed."""
     run = get_object_or_404(DirectoryImport, pk=import_id)
+    if not directory.is_upload(run):
+        raise Http404
     try:
         operations.check_vanishing(run)
         DirectoryImport.objects.filter(pk=run.pk, phase=Phase.STAGED).update(is_confirmed=True)
@@ -134,9 +142,11 @@ def confirm(request: HttpRequest, import_id: int) -> HttpResponse:
 @require_POST
 def discard(request: HttpRequest, import_id: int) -> HttpResponse:
     """Drop a staged import; nothing was changed by it."""
-    run = get_object_or_404(DirectoryImport, pk=import_id, phase=Phase.STAGED, is_confirmed=False)
+    run = get_object_or_404(DirectoryImport, pk=import_id)
+    if not _awaits_decision(run):
+        raise Http404
     operations.refuse(run=run, why=_("Discarded."))
-    Path(run.path).unlink(missing_ok=True)
+    directory.forget_upload(run)
     return redirect("imports:list")
 
 

@@ -13,6 +13,8 @@ import sys
 from contextlib import ExitStack, suppress
 from types import FrameType
 
+import environ
+
 from smart.local import embedded, ground, processes
 from smart.local.embedded import PROJECT, CannotStart
 from smart.local.supervisor import Stop, Supervisor, say
@@ -49,12 +51,12 @@ def reset() -> int:
 def manage(arguments: list[str]) -> int:
     """Run a manage.py command where `make run` keeps its data, or on DATABASE_URL."""
     command = [sys.executable, "manage.py", *arguments]
-    env = os.environ | {"SMART_LOCAL": "on"}
+    folder = embedded.data_dir()
+    env = {"MEDIA_ROOT": str(folder / "media"), **os.environ, "SMART_LOCAL": "on"}
     if "DATABASE_URL" in env:
         return subprocess.run(command, cwd=PROJECT, env=env, check=False).returncode
-    folder = embedded.data_dir()
     database = embedded.Postgres(folder, log=folder / "manage.log", say=say)
-    env |= {"DATABASE_URL": database.url(), "MEDIA_ROOT": env.get("MEDIA_ROOT", str(folder / "media"))}
+    env["DATABASE_URL"] = database.url()
     with ExitStack() as stack:
         with suppress(ground.AlreadyRunning):
             stack.enter_context(ground.claim(folder))
@@ -72,6 +74,7 @@ def main(arguments: list[str]) -> int:
     """Do what the first argument says; foreseen obstacles are told without a traceback."""
     for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked, _stop)
+    environ.Env.read_env(embedded.PROJECT / ".env")  # the same servers and folder for each of them
     try:
         match arguments:
             case ["run"]:

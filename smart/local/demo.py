@@ -40,9 +40,10 @@ def load(*, now: datetime) -> bool:
 def _staff() -> None:
     """The demo accounts; a role's group gives each its rights."""
     for name in DEMO_ACCOUNTS:
-        if not User.objects.filter(username=name).exists():
-            user = User.objects.create_user(name, password=DEMO_PASSWORD, is_staff=True, is_superuser=name == "admin")
-            user.groups.set(Group.objects.filter(name=name))
+        user = User.objects.filter(username=name).first() or User.objects.create_user(
+            name, password=DEMO_PASSWORD, is_staff=True, is_superuser=name == "admin"
+        )
+        user.groups.add(*Group.objects.filter(name=name))
 
 
 def _history(now: datetime) -> None:

@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import environ
-
 from smart.local import embedded, ground, processes
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
 from smart.local.embedded import PROJECT, CannotStart
@@ -84,7 +82,6 @@ class Supervisor:
     """Starts everything in order, watches it, stops it in reverse."""
 
     def __init__(self) -> None:
-        environ.Env.read_env(PROJECT / ".env")
         self.port = ground.port_named(os.environ.get("PORT", "8000"))
         self.address = f"http://127.0.0.1:{self.port}/"
         self.folder = embedded.data_dir()

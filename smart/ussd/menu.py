@@ -92,4 +92,7 @@ def dialed(visit: Visit, code: Code) -> tuple[Answer, Iterator[str]]:
     if first is None:
         return show(visit), rest
     item = _BY_DIGITS.get(first)
-    return (item.dialed(visit), rest) if item else (unknown(visit), iter(()))
+    if item is None:
+        return unknown(visit), iter(())
+    # With digits to follow they are the menu's: `*555*2*2#` declines what `*555*2#` does at once.
+    return (item.chosen if len(code.segments) > 1 else item.dialed)(visit), rest

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.utils import translation
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from psycopg_pool import PoolTimeout
 from rest_framework.request import Request
@@ -58,11 +59,16 @@ class GatewayView(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Skip negotiation, parsers, throttles and renderers; anything but a POST takes DRF's own way."""
         if request.method != "POST":
-            return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
+            with translation.override("en"):  # to machines we speak English
+                return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
         try:
             body = read_body(request)
-            with deadline.within(settings.USSD_DEADLINE_SECONDS - 0.3):
-                return self.serve(request, body, **kwargs)
+            try:
+                with deadline.within(settings.USSD_DEADLINE_SECONDS - 0.3):
+                    return self.serve(request, body, **kwargs)
+            except (OperationalError, PoolTimeout, sessions.Raced) as error:
+                logger.warning("A dial was not answered in time: %s", type(error).__name__)
+                return self.try_again(body)
         except TooLarge:
             return problems.response(413, "too_large", "The request is too large.")
         except auth.NotAuthenticated:
@@ -74,14 +80,14 @@ class GatewayView(APIView):
         """Authenticate, translate, answer."""
         raise NotImplementedError  # pragma: no cover - each dialect has its own
 
+    def try_again(self, body: bytes) -> HttpResponse:
+        """Answer while the database is too slow or away: nothing was done, and who calls may not be known either."""
+        raise NotImplementedError  # pragma: no cover - each dialect has its own
+
 
 def ask(dial: Dial) -> Reply:
-    """Ask the engine; when the database is too slow or away, nothing was done and the subscriber hears so."""
-    try:
-        return engine.answer(dial, now=clock.now())
-    except (OperationalError, PoolTimeout, sessions.Raced) as error:
-        logger.warning("A dial was not answered in time: %s", type(error).__name__)
-        return engine.try_again()
+    """Ask the engine, now."""
+    return engine.answer(dial, now=clock.now())
 
 
 class NativeView(GatewayView):
@@ -108,7 +114,14 @@ class NativeView(GatewayView):
         caller = auth.by_signature(request, ApiClient.Kind.USSD, body)
         if len(session_id) > MAX_SESSION_ID or not native.is_storable(session_id):
             raise BadRequest(session_id=f"At most {MAX_SESSION_ID} characters.")
-        reply = ask(native.parse(body, session_id, caller))
+        return self.answer(ask(native.parse(body, session_id, caller)))
+
+    def try_again(self, body: bytes) -> HttpResponse:
+        """An end that asks to try again."""
+        return self.answer(engine.try_again())
+
+    def answer(self, reply: Reply) -> HttpResponse:
+        """Wrap the reply."""
         return HttpResponse(native.render(reply), content_type="application/json")
 
 
@@ -130,7 +143,16 @@ class AfricasTalkingView(GatewayView):
         """A form in, CON or END out."""
         caller = auth.by_key(request, ApiClient.Kind.USSD)
         form = africastalking.read(request, body)
-        reply = engine.farewell() if africastalking.is_notice(form) else ask(africastalking.parse(form, caller))
+        return self.answer(
+            engine.farewell() if africastalking.is_notice(form) else ask(africastalking.parse(form, caller))
+        )
+
+    def try_again(self, body: bytes) -> HttpResponse:
+        """An END that asks to try again."""
+        return self.answer(engine.try_again())
+
+    def answer(self, reply: Reply) -> HttpResponse:
+        """Wrap the reply."""
         return HttpResponse(africastalking.render(reply), content_type="text/plain; charset=utf-8")
 
 
@@ -152,6 +174,15 @@ class ComvivaView(GatewayView):
         """XML in, XML out."""
         caller = auth.by_key(request, ApiClient.Kind.USSD)
         fields = comviva.read(body)
-        reply = engine.farewell() if comviva.is_notice(fields) else ask(comviva.parse(fields, caller))
+        return self.answer(
+            engine.farewell() if comviva.is_notice(fields) else ask(comviva.parse(fields, caller)), fields
+        )
+
+    def try_again(self, body: bytes) -> HttpResponse:
+        """An FB that asks to try again."""
+        return self.answer(engine.try_again(), comviva.read(body))
+
+    def answer(self, reply: Reply, fields: dict[str, str]) -> HttpResponse:
+        """Wrap the reply."""
         answer = comviva.render(reply, fields["sessionId"], fields["msisdn"])
         return HttpResponse(answer, content_type="text/xml; charset=utf-8")

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
-from django.test import Client
+from django.core.management import call_command
+from django.test import Client, RequestFactory
 
 from bonuses.models import BonusTerms
-from enrollment.models import ConsentText, Subscriber
+from enrollment.models import ConsentText, DirectoryImport, Subscriber
 from smart.backoffice import roles
 from smart.lib.admin import ReadOnlyAdmin
 from tests.bonuses.conftest import Member
@@ -21,7 +23,6 @@ REGISTERED = [model for model in admin.site._registry if model._meta.app_label i
 
 
 def signed_in(role: str) -> Client:
-    roles.load()
     user = User.objects.create_user(role, password="x", is_staff=True, is_superuser=role == "root")
     user.groups.set(Group.objects.filter(name=role))
     client = Client()
@@ -43,6 +44,25 @@ def test_every_list_opens_within_its_budget_whatever_its_length(
 
     with django_assert_max_num_queries(12):
         assert client.get(address(model)).status_code == 200
+
+
+@pytest.mark.parametrize("word", ["1", "anna", "9" * 30, "😀"])
+@pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
+def test_every_list_can_be_searched_for_anything(make_member: Member, model: type, word: str) -> None:
+    make_member()
+
+    assert signed_in("root").get(address(model), {"q": word}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["Subscriber", "Membership", "ConsentEvent", "Grant", "LedgerEntry", "Debit", "Dial"])
+def test_an_id_is_looked_for_as_a_number(name: str) -> None:
+    """As text it would be compared with a million rows, one by one."""
+    found = admin.site._registry[next(model for model in REGISTERED if model.__name__ == name)]
+    request = RequestFactory().get("/")
+
+    rows, _duplicates = found.get_search_results(request, found.model.objects.all(), "7")
+
+    assert "UPPER" not in str(rows.query)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +101,14 @@ def test_roles_see_what_is_theirs(role: str, model: str, status: int) -> None:
     found = next(found for found in apps.get_models() if found.__name__ == model)
 
     assert signed_in(role).get(address(found)).status_code == status
+
+
+def test_the_roles_and_their_rights_come_with_migrate() -> None:
+    Group.objects.all().delete()
+
+    call_command("migrate", verbosity=0)
+
+    assert {group.name: group.permissions.exists() for group in Group.objects.all()} == dict.fromkeys(roles.ROLES, True)
 
 
 def terms_form(effective_from: str) -> dict[str, str]:
@@ -133,7 +161,6 @@ def test_the_back_office_takes_nothing_from_outside() -> None:
 
 
 def test_signing_in_leads_to_the_first_page() -> None:
-    roles.load()
     User.objects.create_user("anna", password="long enough a word", is_staff=True)
 
     answer = Client().post("/admin/login/", {"username": "anna", "password": "long enough a word"})
@@ -149,6 +176,18 @@ def test_a_number_whose_key_is_gone_spoils_no_list(make_subscriber: Callable[...
 
     assert answer.status_code == 200
     assert f">{subscriber.pk}<" in answer.content.decode().replace("\n", "").replace(" ", "")
+
+
+def test_a_file_imported_by_command_is_not_the_back_offices_to_discard(tmp_path: Path, now: datetime) -> None:
+    own = tmp_path / "export.csv"
+    own.write_text("MSISDN;Brand;Line status\n")
+    run = DirectoryImport.objects.create(path=str(own), phase="staged", created_by="directory", created_at=now)
+    page = f"/admin/imports/{run.pk}/"
+    staff = signed_in("marketing")
+
+    assert f"{page}discard/" not in staff.get(page).content.decode()
+    assert staff.post(f"{page}discard/").status_code == 404
+    assert own.exists()
 
 
 def test_a_browser_finds_an_icon() -> None:

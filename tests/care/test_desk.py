@@ -10,7 +10,6 @@ from django.test import Client
 from bonuses import operations as bonuses
 from enrollment.models import ConsentEvent, Membership, Subscriber
 from smart.access.models import AuditEvent
-from smart.backoffice import roles
 from tests.bonuses.conftest import enroll
 from tests.bonuses.test_debits import ask
 from tests.ussd.conftest import Gateway
@@ -22,7 +21,6 @@ PAGE = "/admin/care/"
 
 @pytest.fixture
 def agent() -> Client:
-    roles.load()
     user = User.objects.create_user("aigul", password="x", is_staff=True)
     user.groups.add(Group.objects.get(name="care"))
     client = Client()
@@ -130,7 +128,6 @@ def test_the_language_is_changed(agent: Client, anna: Subscriber) -> None:
 
 @pytest.mark.parametrize("role", ["marketing", "nobody"])
 def test_others_do_not_get_in(anna: Subscriber, role: str) -> None:
-    roles.load()
     user = User.objects.create_user(role, password="x", is_staff=True)
     user.groups.set(Group.objects.filter(name=role))
     client = Client()

@@ -3,9 +3,11 @@
 import csv
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from bonuses.models import Grant
@@ -291,6 +293,32 @@ def test_an_import_killed_while_applying_goes_on(imported: Import, monkeypatch: 
     assert 0 < half < 200
     assert (Subscriber.objects.count(), run.phase) == (200, "done")
     assert DirectoryImport.objects.count() == 1
+
+
+def test_a_dry_run_leaves_an_unfinished_import_as_it_is(imported: Import) -> None:
+    imported(line())
+    unfinished = DirectoryImport.objects.get()
+    DirectoryImport.objects.update(phase="applying", finished_at=None)
+
+    call_command("import_subscribers", unfinished.path, "--dry-run", stdout=StringIO())
+
+    unfinished.refresh_from_db()
+    assert unfinished.phase == "applying"
+    assert DirectoryImport.objects.count() == 2
+
+
+def test_a_command_that_is_refused_leaves_nothing_behind(imported: Import) -> None:
+    """Its file is somebody's own: the back office must not offer to discard it."""
+    imported(*(line(f"770100000{n:02}") for n in range(10, 50)))
+    path = Path(DirectoryImport.objects.get().path)
+    path.write_text(f"{HEADER}\n{line()}\n")
+
+    with pytest.raises(CommandError, match="40 of 40 lines are missing"):
+        call_command("import_subscribers", str(path), stdout=StringIO())
+
+    run = DirectoryImport.objects.get(phase="refused")
+    assert not operations.is_staged(run)
+    assert path.exists()
 
 
 def crash(run: DirectoryImport) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import environ
 import psycopg
 import pytest
 
+from smart.local import __main__ as commands
 from smart.local import bootstrap, embedded, ground, processes
 from smart.local.embedded import PROJECT, CannotStart
 
@@ -204,6 +206,21 @@ def test_reset_deletes_what_starts_made_and_nothing_else(tmp_path):
     ground.wipe(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_command_works_where_the_file_env_says_that_run_does(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text(f"DATABASE_URL=postgres://db.example/smart\nSMART_DATA_DIR={tmp_path}/data\n")
+    monkeypatch.setattr(embedded, "PROJECT", tmp_path)
+    monkeypatch.setattr(os, "environ", {"PATH": os.environ["PATH"]})
+    monkeypatch.setattr(environ.Env, "ENVIRON", os.environ)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    given: dict[str, str] = {}
+    monkeypatch.setattr(subprocess, "run", lambda *_, env, **__: given.update(env) or SimpleNamespace(returncode=0))
+
+    assert commands.main(["manage", "verify"]) == 0
+
+    assert given["DATABASE_URL"] == "postgres://db.example/smart"
+    assert given["MEDIA_ROOT"] == f"{tmp_path}/data/media"
 
 
 def test_an_old_python_is_told(monkeypatch):

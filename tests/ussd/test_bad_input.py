@@ -629,3 +629,20 @@ def test_a_pull_without_a_transaction_is_a_problem(comviva: Comviva) -> None:
 @pytest.mark.parametrize("path", ["/api/ussd/v1/sessions/a%2Fb/", "/api/ussd/v2/", "/api/charging/v1/refunds/"])
 def test_an_address_there_is_none_of_is_a_problem(gateway: Gateway, path: str) -> None:
     assert problem(gateway.post(path, b"{}")) == (404, "not_found")
+
+
+def test_a_crash_is_a_problem_that_tells_nothing(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("smart.ussd.engine.answer", crash)
+    gateway.http.raise_request_exception = False
+
+    answer = gateway.ask("s", ANNA, 1, dialed="*555#")
+
+    assert problem(answer) == (500, "internal_error")
+    assert b"secret" not in answer.content
+
+
+def test_a_host_that_is_not_ours_is_a_problem_too() -> None:
+    assert problem(Client().get("/api/schema/", headers={"Host": "evil.example"})) == (400, "bad_request")

@@ -6,12 +6,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from bonuses.models import Grant
 from enrollment.models import ConsentEvent, Membership, Subscriber
+from smart.access import auth
 from smart.ussd import sessions
-from tests.ussd.conftest import Gateway
+from tests.ussd.conftest import AfricasTalking, Comviva, Gateway
 
 ANNA = "77010000001"
 
@@ -71,6 +72,24 @@ def test_what_was_cut_off_is_done_when_it_is_sent_again(
     assert told["action"] == "end"
     assert (Membership.objects.count(), ConsentEvent.objects.count(), Grant.objects.count()) == (0, 0, 0)
     assert gateway.step("s", ANNA, 2, input="1")["text"].startswith("You are in SMART!")
+
+
+@pytest.mark.django_db
+def test_who_cannot_be_asked_for_in_time_hears_to_try_again(
+    gateway: Gateway, africastalking: AfricasTalking, comviva: Comviva, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is away, and nobody's key is remembered: not even who calls can be known."""
+
+    def away(*_: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(auth, "_credential", away)
+
+    told = gateway.step("s", ANNA, 1, dialed="*555#")
+
+    assert (told["action"], told["text"]) == ("end", "SMART занят. Повторите через минуту.")
+    assert africastalking.step("a", ANNA, "") == f"END {told['text']}"
+    assert comviva.step("c", ANNA, "*555#", transaction="1", new=True) == ("FB", told["text"])
 
 
 @pytest.fixture

@@ -69,3 +69,18 @@ def test_the_month_turns(gateway: Gateway, anna: str, at: Callable[[datetime], N
     assert issued == 1
     assert activated["text"].startswith("500 units until 08.12 00:00")
     assert list(Grant.objects.order_by("month").values_list("state", flat=True)) == ["cancelled", "active"]
+
+
+@pytest.mark.parametrize(
+    ("dialed", "told"),
+    [
+        ("*555*2#", "You have left SMART."),
+        ("*555*2*1#", "You have left SMART."),
+        ("*555*2*2#", "You stay in SMART."),
+        ("*555*2*7#", "Wrong key.\nLeave SMART?"),
+    ],
+)
+def test_digits_after_leave_answer_its_question(gateway: Gateway, anna: str, dialed: str, told: str) -> None:
+    gateway.walk(anna, "*555*1#", "1")
+
+    assert gateway.walk(anna, dialed)["text"].startswith(told)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import translation
 
 from enrollment.directory import operations
 from enrollment.models import DirectoryImport
@@ -43,11 +44,12 @@ class Command(BaseCommand):
         path: Path = options["file"]
         if not path.is_file():
             raise CommandError("There is no such file.")
-        try:
-            with directory.alone():
-                self._import(path, options)
-        except Refusal as refusal:
-            raise CommandError(str(refusal)) from None
+        with translation.override("en"):
+            try:
+                with directory.alone():
+                    self._import(path, options)
+            except Refusal as refusal:
+                raise CommandError(str(refusal)) from None
 
     def _import(self, path: Path, options: dict[str, Any]) -> None:
         now = clock.now()
@@ -58,6 +60,7 @@ class Command(BaseCommand):
             may_vanish=options["allow_vanishing"],
             by="directory",
             now=now,
+            takes_up=not options["dry_run"],
         )
         directory.preview(run=run, now=now, progress=self._progress)
         self._tell(run)
@@ -65,7 +68,12 @@ class Command(BaseCommand):
             operations.refuse(run=run, why="dry run")
             self.stdout.write("Dry run: nothing was changed.")
             return
-        directory.carry_out(run=run, by="directory", now=now, progress=self._progress)
+        try:
+            directory.carry_out(run=run, by="directory", now=now, progress=self._progress)
+        except Refusal as refusal:
+            if run.phase == DirectoryImport.Phase.STAGED:
+                operations.refuse(run=run, why=str(refusal))  # and drop what was staged: the next try reads anew
+            raise
         self.stdout.write(f"Done; {run.counts['memberships_ended']} memberships ended.")
 
     def _tell(self, run: DirectoryImport) -> None:
