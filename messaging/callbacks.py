@@ -11,28 +11,18 @@ from datetime import date, datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
-from smart.lib.errors import Refusal
-
 # A network may report this long after a message's validity has ended.
 REPORTED_WITHIN = timedelta(days=3)
 
 _TOKEN = re.compile(r"([1-9]\d{0,18})-(\d{4})(\d\d)-(\d{1,12})-([0-9a-f]{64})", re.ASCII)
 
 
-class Forged(Refusal):
+class Forged(Exception):
     """The address is not one that we gave out."""
 
-    code = "receipt_forged"
-    sentence = "This is no address of ours."
-    status = 403
 
-
-class Expired(Refusal):
+class Expired(Exception):
     """The address was ours, and its time is over."""
-
-    code = "receipt_expired"
-    sentence = "This address is no longer in use."
-    status = 403
 
 
 def address(base: str, *, transport: str, message_id: int, month: date, valid_until: datetime) -> str:

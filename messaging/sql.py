@@ -198,7 +198,8 @@ WITH clock AS MATERIALIZED (
     FROM ruled WHERE verdict = ''
 ), put_off AS (
     UPDATE messaging_message m
-    SET lease_until = NULL, why = r.verdict, not_before = r.again, state = r.state,
+    SET lease_until = NULL, why = r.verdict, state = r.state,
+        not_before = CASE WHEN r.state = 'waiting' THEN r.again ELSE m.not_before END,
         ended_at = CASE WHEN r.state = 'waiting' THEN NULL ELSE r.now END
     FROM (
         SELECT month, id, now, verdict, again, CASE

@@ -227,6 +227,7 @@ MSISDN_INDEX_KEY = secret("MSISDN_INDEX_KEY")
 API_MASTER_KEY = secret("API_MASTER_KEY")
 # Signs the addresses that HTTP gateways send receipts to.
 CALLBACK_SECRET = secret("CALLBACK_SECRET")
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # Prometheus shows it; empty: there are no metrics
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 # Languages and time

@@ -8,6 +8,7 @@ from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from smart.front import front, healthz, icon
+from smart.metrics import metrics
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("api/messaging/v1/", include("messaging.urls")),
     path("", front, name="front"),
     path("healthz", healthz, name="healthz"),
+    path("metrics", metrics, name="metrics"),
     path("favicon.ico", icon),
     path("language/", set_language, name="set_language"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

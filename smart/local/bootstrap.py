@@ -20,6 +20,15 @@ PYTHON = VENV / "bin" / "python"
 RUN_LOCKS = ("requirements.txt",)
 DEV_LOCKS = ("requirements.txt", "requirements-dev.txt")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Debian starts what it installs; the tests want Kannel's programs and no gateway of the machine's own.
+ASLEEP = """
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap "rm -f $policy" EXIT INT TERM
+    printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy || exit 1
+fi
+"$@" && update-rc.d kannel disable
+"""
 
 
 class Obstacle(Exception):
@@ -73,13 +82,15 @@ def make_venv() -> None:
 def see_to_tools() -> None:
     """Install Debian's chromium for the browser tests when it is missing and we may; else say what will be skipped.
 
-    And curl and openssl, for the commands of docs/api.md.
+    And curl and openssl, for the commands of docs/api.md; espeak-ng, for spoken prompts; Kannel, to send through.
     """
     missing = [tool for tool in ("curl", "openssl") if not shutil.which(tool)]
     if missing and not apt_install(*missing):
         print(f"There is no {' and no '.join(missing)} here: the test of docs/api.md is skipped.")
     if not shutil.which("espeak-ng") and not apt_install("espeak-ng"):
         print("There is no espeak-ng here and it could not be installed: tests of spoken prompts are skipped.")
+    if not find("bearerbox") and not apt_install("kannel", around=("sh", "-c", ASLEEP, "sh")):
+        print("There is no kannel here and it could not be installed: tests through a real Kannel are skipped.")
     if any(map(shutil.which, BROWSERS)) or apt_install("chromium", "fonts-dejavu-core"):
         return
     print(
@@ -87,8 +98,13 @@ def see_to_tools() -> None:
     )
 
 
-def apt_install(*packages: str) -> bool:
-    """Install Debian packages if we are root or sudo asks nothing; True when done."""
+def find(program: str) -> str | None:
+    """Where a program is, also where Debian keeps what only root should start."""
+    return shutil.which(program, path="{}:/usr/sbin".format(os.environ.get("PATH", os.defpath)))
+
+
+def apt_install(*packages: str, around: tuple[str, ...] = ()) -> bool:
+    """Install Debian packages if we are root or sudo asks nothing; True when done. `around` wraps the command."""
     if shutil.which("apt-get") is None:
         return False
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
@@ -96,7 +112,7 @@ def apt_install(*packages: str) -> bool:
         return False
     print(f"Installing {' '.join(packages)} with apt-get.", flush=True)
     apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
-    wanted = [*apt, "install", "-y", "--no-install-recommends", *packages]
+    wanted = [*sudo, *around, *apt[len(sudo) :], "install", "-y", "--no-install-recommends", *packages]
     return works(*wanted) or (works(*apt, "update") and works(*wanted))
 
 

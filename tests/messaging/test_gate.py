@@ -189,6 +189,21 @@ def test_answers_leave_at_night_while_they_still_are_answers(noon, at, make_memb
     assert (stale.state, stale.why, stale.not_before) == ("waiting", "window", astana(24, 10))
 
 
+def test_what_cannot_wait_for_tomorrow_expires(noon, at, make_member, put, send, network):
+    person = make_member()
+    put(person, not_after=astana(23, 20, 55))
+    at(astana(23, 20, 51))
+    outbox.announce(kind="activated", origin="a", now=noon, subscribers=[person.pk], values={"units": 5, "lapse": "x"},
+                    not_after=astana(24, 2))  # fmt: skip
+    at(astana(24, 1))
+
+    send()
+
+    assert network.handed == []
+    assert Message.objects.get(kind="activated").why == "window"
+    assert Message.objects.get(kind="activated").state == "expired"
+
+
 def test_a_line_with_a_new_owner_gets_nothing(noon, make_member, put, send, network):
     person = make_member()
     person.ended_at = noon
