@@ -11,6 +11,8 @@ BENCHMARKS = {
     "ussd": "key presses over HTTP to a bare server's",
     "issue_month": "the month's issue to hand-written SQL",
     "expire": "the sweep to hand-written SQL",
+    "messages": "claim, gate, hand-over and mark to hand-written claim and mark",
+    "smpp": "messages over SMPP to bare smpplib",
     "directory": "the import of an export to COPY and upsert",
     "pages": "pages of the back office at a million members to a thousand",
 }

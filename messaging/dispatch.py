@@ -9,8 +9,8 @@ from messaging import transports
 from messaging.channels.base import Transport
 from messaging.sender import Sender
 
-# These have a process each: run_smpp, run_ivr.
-OF_THEIR_OWN = {"smpp", "ivr"}
+# These have a process each (run_smpp, run_ivr, run_ussd): their hand-overs are long, or their connections kept.
+OF_THEIR_OWN = {"smpp", "ivr", "ussd"}
 TURN_SECONDS = 4.0
 _made: dict[str, Transport] = {}
 _making = threading.Lock()

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from enrollment.models import Channel, Purpose
 from messaging import kinds, receipts, sql, texts, window
-from messaging.models import MessageClass, SendingEpoch, SendingPolicy, ServiceText, Stream
+from messaging.models import Message, MessageClass, SendingEpoch, SendingPolicy, ServiceText, Stream
 from smart.access import audit
 from smart.lib import astana, partitions, segments
 
@@ -155,6 +155,17 @@ def end_waiting(*, now: datetime) -> int:
         ended = sql.end_waiting(now=now, closes=closes, limit=SWEEP_LIMIT)
         total += ended
     return total
+
+
+@transaction.atomic
+def cancel_waiting(*, before: str, now: datetime) -> int:
+    """Cancel what waits and was made before an instant (ISO 8601): after a restore, what may have left meanwhile."""
+    made_before = datetime.fromisoformat(before)
+    cancelled = Message.objects.filter(
+        state=Message.State.WAITING, created_at__lt=made_before, month__gte=sql.oldest_month(now)
+    ).update(state=Message.State.CANCELLED, why="cancelled", ended_at=now)
+    audit.record(by="cli", action="messages_cancelled", subject="sending", details={"messages": cancelled}, now=now)
+    return cancelled
 
 
 def make_partitions(*, now: datetime) -> int:

@@ -35,10 +35,10 @@ def store(reports: Sequence[Report], *, now: datetime) -> int:
         Receipt(
             month=month,
             transport=report.transport,
-            network_id=report.network_id[:80],
+            network_id=_clean(report.network_id, 80),
             status=report.status,
-            error=report.error[:60],
-            raw=report.raw.replace("\0", "")[:2000],
+            error=_clean(report.error, 60),
+            raw=_clean(report.raw, 2000),
             received_at=now,
             message_id=report.message_id,
             message_month=report.message_month,
@@ -47,6 +47,11 @@ def store(reports: Sequence[Report], *, now: datetime) -> int:
     ]
     Receipt.objects.bulk_create(rows)
     return len(rows)
+
+
+def _clean(text: str, most: int) -> str:
+    """What the database can keep: no NUL, no half of a character."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:most]
 
 
 @transaction.atomic

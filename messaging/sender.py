@@ -88,7 +88,7 @@ class Sender:
         """Send until stopped, for `seconds`, or until nothing is due. Raises what `require` raises, at the start."""
         self.require()
         end = time.monotonic() + seconds if seconds is not None else None
-        teller = self._tell_beside() if "ivr" in self.transport.channels else None  # a call outlasts its news
+        teller = self._tell_beside() if self.transport.kind in ("ivr", "ussd") else None  # a call outlasts its news
         try:
             return self._loop(end, until_idle)
         finally:

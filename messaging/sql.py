@@ -423,7 +423,10 @@ WITH fresh AS MATERIALIZED (
     FROM messaging_receipt r
     LEFT JOIN messaging_networkid n ON r.message_id IS NULL AND r.network_id <> '' AND n.network_id = r.network_id
         AND n.transport = r.transport AND n.month >= %(oldest)s
-    WHERE r.matched_at IS NULL AND (n.id IS NOT NULL OR r.message_id IS NOT NULL) AND r.received_at <= %(now)s
+    -- One that came before its message was marked waits for that: it would find nothing to end.
+    JOIN messaging_message m ON m.month = COALESCE(r.message_month, n.month)
+        AND m.id = COALESCE(r.message_id, n.message_id) AND m.state NOT IN ('waiting', 'claimed')
+    WHERE r.matched_at IS NULL AND r.received_at <= %(now)s
     ORDER BY r.received_at LIMIT %(limit)s FOR UPDATE OF r SKIP LOCKED
 ), noted AS (
     UPDATE messaging_receipt r SET matched_at = %(now)s, message_id = f.message_id, message_month = f.message_month

@@ -1,4 +1,4 @@
-"""What Prometheus may ask, at /metrics, with a bearer token: the outbox by state, its oldest waiting, the transports."""
+"""What Prometheus may ask, at /metrics, with a bearer token: the outbox, its oldest waiting, the transports."""
 
 import hmac
 from collections.abc import Iterator

@@ -253,7 +253,7 @@ def _senders() -> list[tuple[str, list[str]]]:
         entries = tomllib.loads(Path(path).read_text()).get("transport", [])
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise CannotStart(f"TRANSPORTS_FILE cannot be read: {error}.") from error
-    kinds = {entry.get("kind") for entry in entries} & {"smpp", "ivr"}
+    kinds = {entry.get("kind") for entry in entries} & {"smpp", "ivr", "ussd"}
     return [(kind, ["manage.py", f"run_{kind}"]) for kind in sorted(kinds)]
 
 

@@ -148,6 +148,22 @@ def test_receipts_early_twice_and_for_unknown_ids(noon, make_member, put, send, 
     assert Receipt.objects.filter(matched_at=None).count() == 1
 
 
+def test_a_receipt_that_names_our_message_before_it_is_marked_is_not_lost(noon, make_member, put, network):
+    put(make_member())
+    message = Message.objects.get()
+
+    def report_first(outgoing):
+        receipts.store([Report("network", "delivered", message_id=message.pk, message_month=message.month)], now=noon)
+        receipts.match(now=noon)
+        return Outcome(outgoing, Verdict.ACCEPTED)
+
+    network.answer = report_first
+    Sender(network).run(until_idle=True)
+    receipts.match(now=noon)
+
+    assert states() == {"delivered": 1}
+
+
 def test_a_message_of_parts_is_delivered_when_all_are(noon, make_member, put, send, network):
     put(make_member())
     network.answer = lambda message: Outcome(message, Verdict.ACCEPTED, ("p1", "p2"))
