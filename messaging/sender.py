@@ -27,6 +27,7 @@ LEASES = {"sms": timedelta(seconds=60), "ussd": timedelta(seconds=240), "ivr": t
 _IDLE_SECONDS = 0.5
 _TELL_EVERY = 1.0
 _CHECK_CLOCKS_EVERY = 60.0
+_ASK_EVERY, _ASK_AT_ONCE = 60.0, 50
 _ORDER = (MessageClass.SERVICE, MessageClass.SURVEY, MessageClass.OFFER)
 
 
@@ -76,7 +77,7 @@ class Sender:
         self.batch = transport.batch
         self.tally = Tally()
         self.stopping, self._ended = threading.Event(), threading.Event()
-        self._told_at = self._checked_at = -1e9
+        self._told_at = self._checked_at = self._asked_at = -1e9
         self._told_handed = 0
 
     def require(self) -> None:
@@ -254,7 +255,25 @@ class Sender:
             },
         )
         self._told_at, self._told_handed = present, self.tally.handed
+        self._ask_about_silence(now)
         receipts.match(now=now)
+
+    def _ask_about_silence(self, now: datetime) -> None:
+        """Once a minute, ask a network that can be asked (query_sm) what became of what no receipt has come for."""
+        query = getattr(self.transport, "query", None)
+        if query is None or time.monotonic() - self._asked_at < _ASK_EVERY or not self.transport.health().is_up:
+            return
+        self._asked_at = time.monotonic()
+        silent = sql.unresolved(transport=self.transport.name, now=now, limit=_ASK_AT_ONCE)
+        told = [(network_id, query(network_id)) for network_id in silent]
+        receipts.store(
+            [
+                receipts.Report(self.transport.name, status, network_id, raw="query_sm")
+                for network_id, status in told
+                if status
+            ],
+            now=now,
+        )
 
 
 def _quotas(streams: list[tuple[int, int | None]], tokens: int, now: datetime) -> dict[int, int]:

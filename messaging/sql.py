@@ -469,6 +469,19 @@ def match_receipts(*, now: datetime, limit: int) -> int:
     return len(rows)
 
 
+_UNRESOLVED = """
+SELECT n.network_id FROM messaging_message m JOIN messaging_networkid n ON n.month = m.month AND n.message_id = m.id
+WHERE m.state IN ('submitted', 'unknown') AND m.valid_until <= %(now)s AND m.month >= %(oldest)s
+  AND n.transport = %(transport)s AND n.status = '' LIMIT %(limit)s
+"""
+
+
+def unresolved(*, transport: str, now: datetime, limit: int) -> list[str]:
+    """The network's ids of parts that no receipt has come for though their validity is over: to be asked about."""
+    given = {"transport": transport, "now": now, "oldest": oldest_month(now), "limit": limit}
+    return [network_id for (network_id,) in _rows(_UNRESOLVED, given)]
+
+
 # Messages of one kind to many, each text by its reader's language. Nobody gets one origin twice in a month.
 _ENQUEUE = """
 INSERT INTO messaging_message (month, subscriber_id, stream_id, message_class, kind, purpose, channel, text, language,

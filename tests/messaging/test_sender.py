@@ -82,6 +82,18 @@ def test_an_unknown_is_closed_at_its_validity_and_a_receipt_resolves_it(noon, ma
     assert (closed.state, closed.why) == ("unreported", "uncertain")
 
 
+def test_a_network_that_can_be_asked_is_asked_about_silence(noon, at, make_member, put, network):
+    put(make_member())
+    network.answer = lambda message: Outcome(message, Verdict.ACCEPTED, ("n1",))
+    Sender(network).run(until_idle=True)
+    at(noon + timedelta(hours=9, minutes=1))  # its validity is over
+    network.query = {"n1": "delivered"}.get
+
+    Sender(network).run(until_idle=True)
+
+    assert states() == {"delivered": 1}
+
+
 def test_a_late_sender_changes_nothing_after_the_sweep(noon, make_member, put, network):
     put(make_member())
     die_after_the_gate(Network("slow"))

@@ -34,7 +34,7 @@ def test_the_programmes_texts_are_valid_and_fit_one_segment(kind):
         ("{units!r}", 1),
         ("{units.real}", 1),
     ],
-    ids=["empty", "surrogate", "NUL", "rtl", "long", "class", "jinja", "unknown", "open", "close", "conversion", "attr"],
+    ids=["empty", "surrogate", "NUL", "rtl", "long", "class", "jinja", "unknown", "open", "close", "call", "attr"],
 )  # fmt: skip
 def test_bad_texts_are_refused_with_the_place_named(text, place):
     with pytest.raises(texts.BadText) as refusal:

@@ -19,6 +19,7 @@ import queue
 import socket
 import struct
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +30,12 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 PATIENCE = 10.0
+
+
+class Gone(Exception):
+    """Nobody is there any more for whom to go on."""
+
+
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 ANSWERS = ("ring", "answer", "played")
 
@@ -211,7 +218,10 @@ class Ari:
             if channel.gone.is_set():
                 return
             verb, _, rest = step.partition(" ")
-            getattr(self, f"_{verb}")(channel, rest)
+            try:
+                getattr(self, f"_{verb}")(channel, rest)
+            except Gone:
+                return
         channel.gone.wait(PATIENCE)
 
     def _ring(self, channel: Channel, _: str) -> None:
@@ -244,7 +254,13 @@ class Ari:
         self.destroy(channel, int(cause))
 
     def _play(self, channel: Channel, _: str) -> None:
-        channel.playback = channel.plays.get(timeout=PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while channel.playback is None:
+            try:
+                channel.playback = channel.plays.get(timeout=0.05)
+            except queue.Empty:
+                if channel.gone.is_set() or time.monotonic() > end:
+                    raise Gone from None  # hung up before anything was played
         channel.stopped.clear()
         started = {**channel.playback, "state": "playing"}
         self.tell(channel.app, {"type": "PlaybackStarted", "playback": started})
