@@ -56,7 +56,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_GET
 def people(request: HttpRequest) -> JsonResponse:
     """Subscribers to choose from: by town, the last digits, or all; never a number."""
-    return JsonResponse({"people": _described(_people(request.GET.get("q", "")[:40].strip()))})
+    return JsonResponse({"people": _described(_people(request.GET.get("q", "").replace("\0", "")[:40].strip()))})
 
 
 def _people(wanted: str) -> QuerySet[Subscriber]:
@@ -109,7 +109,7 @@ def answers(view: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[HttpR
             return JsonResponse(view(data))
         except Refusal as refusal:
             return JsonResponse({"error": str(refusal)}, status=refusal.status)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return JsonResponse({"error": _("That was not understood.")}, status=422)
         except (OSError, http.client.HTTPException):
             return JsonResponse({"error": _("The simulated operator does not answer.")}, status=502)
@@ -141,7 +141,9 @@ def press(data: dict[str, Any]) -> dict[str, Any]:
 @answers
 def balance(data: dict[str, Any]) -> dict[str, Any]:
     """Let the operator's balance be normal, slow or out of order."""
-    return _simulator("/balance/mode", {"mode": str(data["mode"])})
+    return _simulator(
+        "/balance/mode", {"mode": {"normal": "normal", "slow": "slow", "failing": "failing"}[data["mode"]]}
+    )
 
 
 @require_GET
