@@ -141,7 +141,8 @@ def confirm_epoch(*, by: str, reason: str, now: datetime) -> SendingEpoch:
 
 def sweep(*, now: datetime) -> int:
     """Take back what dead senders hold, match receipts, end what is over; return how many messages moved."""
-    moved = sum(sql.sweep(now=now, limit=SWEEP_LIMIT))
+    with transaction.atomic():
+        moved = sum(sql.sweep(now=now, limit=SWEEP_LIMIT))
     while found := receipts.match(now=now):
         moved += found
     return moved + sql.close_unreported(now=now, grace=RECEIPT_GRACE, limit=SWEEP_LIMIT)

@@ -19,6 +19,7 @@ _FINGERPRINT = """
 _MAY_SEND = f"""
 COALESCE((SELECT fingerprint FROM messaging_sendingepoch ORDER BY id DESC LIMIT 1) = {_FINGERPRINT}, false)
 """
+_GATE_LOCK_SPACE = 5553
 OLDEST_MONTHS = 3  # a message lives shorter than that: what is older is not looked at
 
 
@@ -260,6 +261,7 @@ def gate(
         "least": kinds.LEAST_VALIDITY,
         "site": site,
     }
+    _rows("SELECT pg_advisory_xact_lock_shared(%(space)s, 0)", {"space": _GATE_LOCK_SPACE})  # the sweep waits for us
     # A member who leaves meanwhile waits for the gate, or the gate for him: consent holds as the attempt is written.
     enrollment.hold_consents(sorted({subscriber // enrollment.RANGE for _month, _id, subscriber in messages}))
     return _rows(_GATE, given)
@@ -377,23 +379,33 @@ UPDATE messaging_message m SET state = 'unreported', ended_at = %(now)s,
     why = CASE m.state WHEN 'unknown' THEN 'uncertain' ELSE 'no_receipt' END
 FROM over WHERE m.month = over.month AND m.id = over.id
 """
-# `late`: streams that carry nothing over, once the day's window has closed.
+# `late`: streams that carry nothing over, once the day's window has closed. What a sender held while its reader left
+# could not be cancelled then.
 _END_WAITING = """
 WITH over AS MATERIALIZED (
-    SELECT m.month, m.id, m.not_after <= %(now)s AS is_over FROM messaging_message m
+    SELECT m.month, m.id, m.not_after <= %(now)s AS is_over, mem.id IS NULL AND m.why <> '' AS has_left
+    FROM messaging_message m
     JOIN messaging_stream s ON s.id = m.stream_id
+    LEFT JOIN enrollment_membership mem ON mem.subscriber_id = m.subscriber_id AND mem.left_at IS NULL
     WHERE m.state = 'waiting' AND m.month >= %(oldest)s AND (m.not_after <= %(now)s OR (
-        NOT s.is_carried AND m.message_class <> 'service' AND m.not_before < %(closes)s AND %(now)s >= %(closes)s))
+        NOT s.is_carried AND m.message_class <> 'service' AND m.not_before < %(closes)s AND %(now)s >= %(closes)s
+    ) OR (mem.id IS NULL AND m.why <> '' AND m.kind <> %(farewell)s))
     LIMIT %(limit)s FOR UPDATE OF m SKIP LOCKED
 )
-UPDATE messaging_message m SET state = 'expired', ended_at = %(now)s,
-    why = CASE WHEN NOT over.is_over THEN 'late' WHEN m.why = '' THEN 'time_over' ELSE m.why END
+UPDATE messaging_message m SET ended_at = %(now)s,
+    state = CASE WHEN NOT over.is_over AND over.has_left THEN 'cancelled' ELSE 'expired' END,
+    why = CASE WHEN over.is_over THEN COALESCE(NULLIF(m.why, ''), 'time_over')
+               WHEN over.has_left THEN 'left' ELSE 'late' END
 FROM over WHERE m.month = over.month AND m.id = over.id
 """
 
 
 def sweep(*, now: datetime, limit: int) -> tuple[int, int]:
-    """Take back what dead senders hold; return (waiting again, unknown)."""
+    """Take back what dead senders hold; return (waiting again, unknown). Needs a transaction.
+
+    Waits for gates under way: what one has let through must not look as if it had never reached the gate (M9).
+    """
+    _rows("SELECT pg_advisory_xact_lock(%(space)s, 0)", {"space": _GATE_LOCK_SPACE})
     rows = _rows(_SWEEP, {"now": now, "oldest": oldest_month(now), "limit": limit})
     again = sum(state == "waiting" for (state,) in rows)
     return again, len(rows) - again
@@ -406,7 +418,10 @@ def close_unreported(*, now: datetime, grace: timedelta, limit: int) -> int:
 
 def end_waiting(*, now: datetime, closes: datetime, limit: int) -> int:
     """End what can never leave any more; return how many."""
-    return _count(_END_WAITING, {"now": now, "closes": closes, "oldest": oldest_month(now), "limit": limit})
+    return _count(
+        _END_WAITING,
+        {"now": now, "closes": closes, "oldest": oldest_month(now), "limit": limit, "farewell": kinds.FAREWELL},
+    )
 
 
 def _count(statement: str, given: dict[str, Any]) -> int:

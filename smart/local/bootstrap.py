@@ -16,6 +16,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 VENV = PROJECT / ".venv"
+SMSC = PROJECT / "tests" / "peers" / "smsc"
 PYTHON = VENV / "bin" / "python"
 RUN_LOCKS = ("requirements.txt",)
 DEV_LOCKS = ("requirements.txt", "requirements-dev.txt")
@@ -46,6 +47,8 @@ def main(purpose: str) -> None:
     install(RUN_LOCKS if purpose == "run" else DEV_LOCKS)
     if purpose == "test":
         see_to_tools()
+    if purpose in ("test", "bench"):
+        see_to_smsc()
     if purpose == "bench" and not shutil.which("wrk") and not apt_install("wrk"):
         print("There is no wrk here and it could not be installed (apt-get install wrk): key presses are not measured.")
 
@@ -96,6 +99,22 @@ def see_to_tools() -> None:
     print(
         "There is no chromium here and it could not be installed (apt-get install chromium): browser tests are skipped."
     )
+
+
+def see_to_smsc() -> None:
+    """Install the SMSC that tests and benchmarks send to, by npm, when its lock changed; else say what is missing."""
+    lock = SMSC / "package-lock.json"
+    digest, stamp = hashlib.sha256(lock.read_bytes()).hexdigest(), SMSC / "node_modules" / ".installed"
+    if shutil.which("node") and stamp.exists() and stamp.read_text() == digest:
+        return
+    if not (shutil.which("node") and shutil.which("npm")) and not apt_install("nodejs", "npm"):
+        print("There is no node here and it could not be installed: tests through a real SMSC are skipped.")
+        return
+    print("Installing the tests' SMSC with npm; this is done when its lock changes.", flush=True)
+    if not works("npm", "ci", "--prefix", SMSC, "--ignore-scripts", "--no-audit", "--no-fund"):
+        print("npm could not install the tests' SMSC: tests through it are skipped.")
+        return
+    stamp.write_text(digest)
 
 
 def find(program: str) -> str | None:
