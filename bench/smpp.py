@@ -8,6 +8,7 @@ measured with the database (bench.messages).
 """
 
 import argparse
+import logging
 import os
 import socket
 import statistics
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     import django
 
     django.setup()
+    logging.disable(logging.INFO)
     runs: dict[str, Callable[[int, int, int], None]] = {"bare smpplib": _bare, "SMART": _ours}
     rates: dict[str, list[float]] = {name: [] for name in runs}
     for order in (list(runs), list(reversed(runs)), list(runs)):
@@ -52,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _bare(port: int, count: int, window: int) -> None:
     """Submit, read, acknowledge: nothing is kept, nothing is told apart, nothing is waited for but answers."""
-    from smpplib import client, command  # noqa: F401
+    from smpplib import client
 
     peer = client.Client("127.0.0.1", port, allow_unknown_opt_params=True)
     answered, receipts = 0, 0

@@ -79,6 +79,7 @@ class Sender:
         self.stopping, self._ended = threading.Event(), threading.Event()
         self._told_at = self._checked_at = self._asked_at = -1e9
         self._told_handed = 0
+        self._is_short = False  # of tokens: not to be taken for having nothing to do
 
     def require(self) -> None:
         """Raise the reason why this machine must not send: zone data, clocks (M1). The gate asks for the epoch."""
@@ -109,7 +110,7 @@ class Sender:
                 logger.error("The sender of %s must not send: %s", self.transport.name, refusal.code)
                 did = 0
             if not did:
-                if until_idle:
+                if until_idle and not self._is_short:
                     break
                 self.stopping.wait(_IDLE_SECONDS)
         return self.tally
@@ -122,6 +123,7 @@ class Sender:
         """One round over the transport's channels; return how many messages moved."""
         if time.monotonic() - self._checked_at > _CHECK_CLOCKS_EVERY:
             self.require()
+        self._is_short = False
         self._tell()
         if not self.transport.health().is_up:
             return 0
@@ -129,8 +131,11 @@ class Sender:
         return sum(self._drain(channel, policy) for channel in self.transport.channels)
 
     def _drain(self, channel: str, policy: SendingPolicy) -> int:
+        if policy.is_paused:
+            return 0
         tokens = self.bucket.available(self.batch)
-        if not tokens or policy.is_paused:
+        if not tokens:
+            self._is_short = True
             return 0
         claimed, fence = self._claim(channel, tokens, policy)
         if not claimed:

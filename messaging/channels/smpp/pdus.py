@@ -88,11 +88,9 @@ def submit(
 ) -> bytes:
     """Write a submit_sm that asks for a receipt."""
     body: dict[str, Any] = {"message_payload" if part.is_payload else "short_message": part.octets}
-    if user_reference is not None:
-        body["user_message_reference"] = user_reference
-    return write(
+    pdu = _SubmitSM(
         "submit_sm",
-        sequence,
+        sequence=sequence,
         source_addr_ton=source.ton,
         source_addr_npi=source.npi,
         source_addr=source.number,
@@ -103,8 +101,12 @@ def submit(
         validity_period=validity,
         registered_delivery=1,
         data_coding=part.data_coding,
+        user_message_reference=user_reference,
         **body,
     )
+    pdu.sequence = sequence
+    octets: bytes = pdu.generate()
+    return octets
 
 
 def write(name: str, sequence: int, *, status: int = OK, **fields: Any) -> bytes:
@@ -147,8 +149,20 @@ class _Strict:
             pos += length
 
 
+_MANDATORY = command.SubmitSM.params_order[:18]
+_OURS = (*_MANDATORY, "user_message_reference", "message_payload")
+
+
+class _SubmitSM(command.SubmitSM):
+    """With the parameters that we use alone: smpplib goes through all of them for each PDU."""
+
+    params_order = _OURS
+    params = {name: command.SubmitSM.params[name] for name in _OURS}
+
+
 class _DeliverSM(_Strict, command.DeliverSM):
-    pass
+    params_order = _MANDATORY
+    params = {name: command.DeliverSM.params[name] for name in _MANDATORY}
 
 
 class _SubmitSMResp(_Strict, command.SubmitSMResp):

@@ -1,6 +1,6 @@
 // An SMSC to test against: the package `smpp` as a server, misbehaving as told.
 //
-//     node smsc.js '{"log": "/tmp/smsc.log", "receipts": "early"}'
+//     node smsc.js '{"log": "smsc.log", "receipts": "early"}'
 //
 // It prints its port first, then what happens, a JSON object a line. Commands come the same way on stdin:
 //

@@ -1,0 +1,268 @@
+"""SMPP's units: what a message becomes, and what is made of whatever a peer sends."""
+
+import struct
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from smpplib import smpp
+
+from messaging.channels.smpp import gsm7, pdus
+from messaging.channels.smpp.pace import Pace
+from messaging.channels.smpp.pdus import Address, Malformed, Unsendable
+from smart.lib import gsm
+
+NUMBER = "77010000001"
+SOURCE = Address("SMART", 5, 0)
+
+
+def tlv(tag: int, value: bytes) -> bytes:
+    return struct.pack(">HH", tag, len(value)) + value
+
+
+def deliver(text: bytes = b"", *tlvs: bytes, esm_class: int = 4) -> bytes:
+    """A deliver_sm as an SMSC writes it."""
+    octets = pdus.write(
+        "deliver_sm", 7, source_addr=NUMBER, destination_addr="SMART", esm_class=esm_class, short_message=text
+    ) + b"".join(tlvs)
+    return struct.pack(">L", len(octets)) + octets[4:]
+
+
+def submit(part: pdus.Part) -> bytes:
+    return pdus.submit(part, source=SOURCE, msisdn=NUMBER, validity="", sequence=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "octets"),
+    [
+        ("@£$¥", b"\x00\x01\x02\x03"),
+        ("Hello", b"Hello"),
+        ("§", b"\x5f"),
+        ("_", b"\x11"),
+        ("ÄÖÑÜ¿äöñüà", b"\x5b\x5c\x5d\x5e\x60\x7b\x7c\x7d\x7e\x7f"),
+        ("ÆæßÉ", b"\x1c\x1d\x1e\x1f"),
+        ("\f^{}\\[~]|€", b"\x1b\x0a\x1b\x14\x1b\x28\x1b\x29\x1b\x2f\x1b\x3c\x1b\x3d\x1b\x3e\x1b\x40\x1b\x65"),
+    ],
+    ids=["first", "ascii", "paragraph", "underscore", "umlauts", "around-escape", "extension"],
+)
+def test_gsm7_by_the_table(text, octets):
+    assert gsm7.encode(text) == octets
+
+
+def test_gsm7_takes_what_counting_septets_takes():
+    for code in range(0x3000):
+        character, takes = chr(code), gsm.septets(chr(code))
+        if takes is None:
+            with pytest.raises(ValueError, match=r"GSM 03\.38"):
+                gsm7.encode(character)
+        else:
+            assert len(gsm7.encode(character)) == takes
+
+
+@pytest.mark.parametrize(
+    ("text", "coding", "sizes"),
+    [
+        ("a" * 160, 0, [160]),
+        ("a" * 161, 0, [6 + 153, 6 + 8]),
+        ("a" * 152 + "€" + "a" * 20, 0, [6 + 152, 6 + 22]),
+        ("я" * 70, 8, [140]),
+        ("я" * 71, 8, [6 + 134, 6 + 8]),
+        ("я" * 66 + "😀" * 3, 8, [6 + 132, 6 + 12]),
+    ],
+    ids=["gsm-one", "gsm-two", "gsm-escape-whole", "ucs2-one", "ucs2-two", "ucs2-pair-whole"],
+)
+def test_parts_by_udh(text, coding, sizes):
+    parts = pdus.parts_of(text, reference=0x1FE, segmentation="udh")
+
+    assert [len(part.octets) for part in parts] == sizes
+    assert {part.data_coding for part in parts} == {coding}
+    if len(parts) > 1:
+        assert {part.esm_class for part in parts} == {0x40}
+        assert [part.octets[:6] for part in parts] == [
+            bytes([5, 0, 3, 0xFE, len(parts), number]) for number in range(1, len(parts) + 1)
+        ]
+        body = b"".join(part.octets[6:] for part in parts)
+        assert body == (gsm7.encode(text) if coding == 0 else text.encode("utf-16-be"))
+
+
+def test_a_long_text_in_one_payload():
+    (part,) = pdus.parts_of("я" * 200, reference=1, segmentation="message_payload")
+
+    read = smpp.parse_pdu(submit(part), allow_unknown_opt_params=True, sequence=1)
+
+    assert read.message_payload == ("я" * 200).encode("utf-16-be")
+    assert (read.sm_length, read.esm_class, read.data_coding) == (0, 0, 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"), [("a\ud800", "encoding"), ("я" * 20_000, "too_long")], ids=["lone-surrogate", "256-parts"]
+)
+def test_what_cannot_travel_is_named_without_its_text(text, word):
+    with pytest.raises(Unsendable) as caught:
+        pdus.parts_of(text, reference=1, segmentation="udh")
+
+    assert str(caught.value) == word
+
+
+def test_submit_sm_says_what_it_has_to():
+    (part,) = pdus.parts_of("Чай", reference=1, segmentation="udh")
+
+    octets = pdus.submit(
+        part, source=SOURCE, msisdn=NUMBER, validity="261123155959000+", sequence=9, user_reference=513
+    )
+    read = smpp.parse_pdu(octets, allow_unknown_opt_params=True, sequence=1)
+
+    assert (read.command, read.sequence, read.status) == ("submit_sm", 9, 0)
+    assert (read.source_addr, read.source_addr_ton, read.source_addr_npi) == (b"SMART", 5, 0)
+    assert (read.destination_addr, read.dest_addr_ton, read.dest_addr_npi) == (NUMBER.encode(), 1, 1)
+    assert (read.registered_delivery, read.validity_period) == (1, b"261123155959000+")
+    assert (read.short_message, read.user_message_reference) == ("Чай".encode("utf-16-be"), 513)
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        datetime(2026, 11, 23, 15, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2026, 11, 23, 20, 59, 59, 999_999, tzinfo=timezone(timedelta(hours=5))),
+    ],
+    ids=["utc", "astana"],
+)
+def test_validity_is_utc_and_rounded_down(instant):
+    assert pdus.absolute(instant) == "261123155959000+"
+
+
+TEXT = b"id:%s sub:001 dlvrd:001 submit date:2611231200 done date:2611231201 stat:%s err:%s text:Tea"
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (deliver(b"", tlv(0x1E, b"ab-1\0"), tlv(0x427, b"\2")), ("ab-1", "delivered", "")),
+        (deliver(b"", tlv(0x1E, b"ab-1\0"), tlv(0x427, b"\3")), ("ab-1", "undelivered", "smpp:EXPIRED")),
+        (deliver(b"", tlv(0x1E, b"ab-1\0"), tlv(0x427, b"\1")), ("ab-1", "underway", "smpp:ENROUTE")),
+        (deliver(b"", tlv(0x1E, b"ab-1\0"), tlv(0x427, b"\x63")), ("ab-1", "underway", "smpp:UNKNOWN")),
+        (
+            deliver(b"", tlv(0x1E, b"x\0"), tlv(0x427, b"\5"), tlv(0x423, b"\3\0\1")),
+            ("x", "undelivered", "smpp:UNDELIV:030001"),
+        ),
+        (deliver(TEXT % (b"7", b"DELIVRD", b"000"), tlv(0x1E, b"ab\0"), tlv(0x427, b"\5")),
+         ("ab", "undelivered", "smpp:UNDELIV")),
+        (deliver(TEXT % (b"00012", b"DELIVRD", b"000")), ("00012", "delivered", "")),
+        (deliver(TEXT % (b"12", b"UNDELIV", b"011")), ("12", "undelivered", "smpp:UNDELIV:011")),
+        (deliver(TEXT % (b"12", b"REJECTD", b"00B")), ("12", "undelivered", "smpp:REJECTD:00B")),
+        (deliver(TEXT % (b"12", b"ACCEPTD", b"000")), ("12", "underway", "smpp:ACCEPTD")),
+        (deliver(b"ID:A Stat:delivrd"), ("A", "delivered", "")),
+        (deliver(b"id:A"), ("A", "underway", "smpp:UNKNOWN")),
+        (deliver(b"", tlv(0x424, TEXT % (b"12", b"DELIVRD", b"000"))), ("12", "delivered", "")),
+        (deliver(b"id:A stat:UNDELIV text:id:B stat:DELIVRD"), ("A", "undelivered", "smpp:UNDELIV")),
+        (deliver(b"", tlv(0x1E, b"ab\0"), tlv(0x427, b"\2"), tlv(0x1400, b"?"), tlv(0x5, b"\1")),
+         ("ab", "delivered", "")),
+    ],
+    ids=["tlv", "tlv-expired", "tlv-enroute", "tlv-unheard-of", "tlv-network-error", "tlv-before-text", "text",
+         "text-undelivered", "text-rejected", "text-accepted", "text-cases", "text-no-state", "payload",
+         "text-of-the-message", "unknown-tlvs"],
+)  # fmt: skip
+def test_receipts(octets, expected):
+    fields = pdus.read(octets).fields
+
+    receipt = pdus.receipt_of(fields)
+
+    assert pdus.is_receipt(fields)
+    assert (receipt.network_id, receipt.status, receipt.error) == expected
+    assert NUMBER not in receipt.raw
+    assert "Tea" not in receipt.raw
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"id:", b"stat:DELIVRD", b"id:" + b"1" * 200, b"text:id:1 stat:DELIVRD", b"\0\xff" * 90],
+    ids=["empty", "no-id", "state-alone", "huge-id", "id-in-the-text", "noise"],
+)
+def test_a_receipt_that_names_no_message(text):
+    assert pdus.receipt_of(pdus.read(deliver(text)).fields) is None
+
+
+def test_what_a_subscriber_writes_is_no_receipt():
+    fields = pdus.read(deliver(TEXT % (b"1", b"DELIVRD", b"000"), esm_class=0)).fields
+
+    assert not pdus.is_receipt(fields)
+
+
+def test_raw_keeps_no_number_however_it_came():
+    octets = deliver(b"id:A stat:DELIVRD err:000 to:77010000001 text:77010000001")
+
+    assert NUMBER not in pdus.receipt_of(pdus.read(octets).fields).raw
+
+
+def test_an_id_from_outside_is_visible_ascii():
+    octets = deliver(b"", tlv(0x1E, b"a\nb\xff\0"), tlv(0x427, b"\2"))
+
+    assert pdus.receipt_of(pdus.read(octets).fields).network_id == "a?b?"
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"\0\0\0\0",
+        b"\0\0\0\x0f",
+        b"\xff\xff\xff\xff",
+        struct.pack(">LL", 16, 0x12345678),
+        b"HTTP/1.1 400 Bad Request\r\n",
+    ],
+    ids=["nothing", "too-short", "too-long", "unknown-command", "another-protocol"],
+)
+def test_what_is_no_pdu_is_told_before_it_is_all_there(octets):
+    with pytest.raises(Malformed):
+        pdus.length_of(octets, 0)
+
+
+@pytest.mark.parametrize("cut", range(17, 60, 3))
+def test_a_pdu_cut_off_inside_is_malformed_or_read_but_never_a_crash(cut):
+    whole = deliver(b"id:A stat:DELIVRD", tlv(0x1E, b"ab\0"))
+    octets = struct.pack(">L", cut) + whole[4:cut]
+
+    with suppress(Malformed):
+        fields = pdus.read(octets).fields
+        pdus.is_receipt(fields)
+        pdus.receipt_of(fields)
+
+
+@pytest.mark.parametrize(
+    "tail", [b"\0", b"\0\x1e\0", tlv(0x1E, b"ab\0")[:-1], struct.pack(">HH", 0x1E, 0xFFFF)], ids=range(4)
+)
+def test_an_optional_parameter_beyond_the_end_is_malformed(tail):
+    with pytest.raises(Malformed):
+        pdus.read(deliver(b"id:A", tail))
+
+
+class TestPace:
+    def test_a_burst_is_no_more_than_a_tenth_of_a_second(self):
+        pace = Pace(100, pause=1, now=0)
+
+        assert pace.available(now=10) == 10
+
+    def test_throttling_pauses_and_slows_then_recovers_step_by_step(self):
+        pace = Pace(100, pause=1, now=0)
+        pace.throttled(written_at=5, now=5.1)
+
+        assert (pace.available(now=5.5), pace.limit, pace.is_slowed) == (0, 70, True)
+        assert pace.available(now=6.2) > 0
+        assert pace.limit == 75
+        assert pace.available(now=20) == 10
+        assert not pace.is_slowed
+
+    def test_what_was_written_before_does_not_slow_twice(self):
+        pace = Pace(100, pause=1, now=0)
+        for _ in range(30):
+            pace.throttled(written_at=5, now=5.1)
+
+        assert pace.limit == 70
+
+    def test_without_a_rate_of_its_own_what_was_done_is_the_measure(self):
+        pace = Pace(0, pause=1, now=0)
+        pace.take(1000, now=5)
+        pace.throttled(written_at=5, now=5.1)
+
+        assert pace.limit == 700
+        assert pace.available(now=60) > 1000
+        assert not pace.is_slowed
