@@ -17,7 +17,7 @@ from smart.access import audit
 from smart.lib.errors import Refusal
 
 Phase = DirectoryImport.Phase
-_LOCK_SPACE = 5552
+_LOCK_SPACE = 5554
 _UPLOADED = "/imports/upload-"
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse
 
 from messaging import callbacks
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
@@ -56,6 +57,7 @@ class KannelTransport:
         self._method = str(options.get("method", "post")).upper()
         if self._method not in ("POST", "GET"):
             raise ImproperlyConfigured(f"Transport {self.name}: method is post or get")
+        reverse("messaging-receipt", args=[self.name, "1"])  # reads every address now, not between gate and hand-over
         self._seconds = float(options.get("timeout_seconds", 5))
         self._gateway = Gateway(required(options, "url"), ca_file=str(options.get("ca_file", "")))
         self._standing = Standing(self._gateway)
