@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -21,8 +21,8 @@ class Outgoing:
     fence: int
     number: int  # of the attempt, from 1
     subscriber_id: int
-    msisdn: str
-    text: str
+    msisdn: str = field(repr=False)
+    text: str = field(repr=False)
     language: str
     encoding: str  # gsm7 | ucs2
     segments: int

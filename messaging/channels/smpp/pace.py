@@ -4,7 +4,8 @@ from collections import deque
 
 _DOWN = 0.7  # what is left of the rate after a throttling answer
 _UP_EVERY, _UP = 1.0, 0.05  # additive: this part of the full rate, each second without one
-_LEAST = 0.05  # of the full rate
+_LEAST = 0.1  # of the full rate: the pauses slow it further
+_FULL = 500.0  # what is taken for the full rate, at least, when we have none of our own
 _BURST_SECONDS = 0.1
 
 
@@ -58,7 +59,7 @@ class Pace:
         if written_at <= self._slowed_at:
             return
         if not self.limit:
-            self._full = max(10.0, float(sum(count for _, count in self._taken)))
+            self._full = max(_FULL, float(sum(count for _, count in self._taken)))
         self.limit = max(_LEAST * self._full, _DOWN * (self.limit or self._full))
         self._slowed_at = self._raised_at = now
         self._paused_until = self._at = now + self._pause
