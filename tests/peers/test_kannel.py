@@ -139,6 +139,7 @@ def test_a_kazakh_text_arrives_whole_and_its_receipt_comes_back(
 
     outcome = send(method, text=TEXT, valid_until=until)
     (receipt,) = receipts("delivered")
+    assert processes.wait_until(lambda: len(kannel.smsc.submitted) == 3, seconds=10)  # the receipt is of the first part
 
     parts = sorted(kannel.smsc.submitted, key=lambda submitted: submitted.part)
     assert outcome.verdict == Verdict.ACCEPTED
