@@ -16,7 +16,7 @@ from smart.lib import crypto
 
 logger = logging.getLogger(__name__)
 
-BALANCE_SECONDS = 1.0
+BALANCE_SECONDS = 0.9  # of the second that a whole request may take
 _AT_ONCE = 16
 _MAX_BYTES = 64 * 1024
 _executor = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="balance")
@@ -24,7 +24,7 @@ _slots = BoundedSemaphore(_AT_ONCE)
 
 
 def main_balance(subscriber: Subscriber) -> Decimal | None:
-    """Ask for the main balance in KZT, one second at most; None when it cannot be had.
+    """Ask for the main balance in KZT, within the second a request may take; None when it cannot be had.
 
     The number travels in a header, for no URL may hold one.
     """

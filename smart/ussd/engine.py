@@ -43,8 +43,7 @@ def answer(dial: Dial, *, now: datetime) -> Reply:
 
 def _answer(dial: Dial, now: datetime) -> Reply:
     if dial.msisdn is None:
-        auth.remember_nonce(dial.caller)
-        return _end(settings.LANGUAGE_CODE, "foreign")
+        return _turn_away(dial, "foreign", None, settings.LANGUAGE_CODE, now)
     index = crypto.blind_index(dial.msisdn.value)
     session = sessions.recall(dial.caller.client_id, dial.session_id)
     if session is not None and _goes_on(dial, session, index, now):
@@ -53,8 +52,7 @@ def _answer(dial: Dial, now: datetime) -> Reply:
     if session is None:
         return _open(dial, index, now)
     if session.msisdn_index != index:
-        auth.remember_nonce(dial.caller)
-        return _end(settings.LANGUAGE_CODE, "lost")
+        return _turn_away(dial, "lost", _who(index)[0], settings.LANGUAGE_CODE, now)
     repeated = session.answered(dial.token)
     if repeated is not None:
         auth.remember_nonce(dial.caller)
@@ -94,6 +92,38 @@ def try_again() -> Reply:
     return _end(settings.LANGUAGE_CODE, "busy")
 
 
+def _turn_away(dial: Dial, why: str, subscriber_id: int | None, language: str, now: datetime) -> Reply:
+    """End politely what we do not act on, and keep it for the care desk like any other dial."""
+    reply = _end(language, why)
+    typed = _dialed(dial)
+    with transaction.atomic():
+        auth.remember_nonce(dial.caller)
+        sessions.file_turned_away(
+            client_id=dial.caller.client_id,
+            session_id=dial.session_id,
+            subscriber_id=subscriber_id,
+            dialed=typed[:_DIALED_LIMIT],
+            language=language,
+            step=_step(dial.token, typed, reply, now),
+            now=now,
+        )
+    return reply
+
+
+def _dialed(dial: Dial) -> str:
+    """What was typed, whole, as it may be kept."""
+    code = _whole_code(dial)
+    return mask_numbers(str(code) if code is not None else dial.key or "")
+
+
+def _whole_code(dial: Dial) -> Code | None:
+    """The code dialed, with what a gateway of cumulative texts put beside its root."""
+    code = dial.code
+    if code is not None and dial.cumulative is not None:
+        return Code(code.root, (*code.segments, *split(dial.cumulative)))
+    return code
+
+
 # -- a new session
 
 
@@ -102,14 +132,24 @@ SELECT id, language FROM enrollment_subscriber WHERE msisdn_index = %s AND ended
 """
 
 
+def _who(index: bytes) -> tuple[int | None, str]:
+    """The subscriber of a number, if it is known, and the language to speak."""
+    return statements.fetch_one(_WHO, [index]) or (None, settings.LANGUAGE_CODE)
+
+
 def _open(dial: Dial, index: bytes, now: datetime) -> Reply:
-    code = dial.code
-    if code is not None and dial.cumulative is not None:
-        code = Code(code.root, (*code.segments, *split(dial.cumulative)))
-    if code is None:
-        auth.remember_nonce(dial.caller)
-        return _end(settings.LANGUAGE_CODE, "lost")
-    subscriber_id, language = statements.fetch_one(_WHO, [index]) or (None, settings.LANGUAGE_CODE)
+    subscriber_id, language = _who(index)
+    code = _whole_code(dial)
+    filed = sessions.filed_steps(
+        client_id=dial.caller.client_id, session_id=dial.session_id, subscriber_id=subscriber_id, now=now
+    )
+    for token, typed, action, text, _at in filed or ():  # sent again after its session was filed?
+        if token == dial.token and (dial.cumulative is not None or typed == _dialed(dial)):
+            auth.remember_nonce(dial.caller)
+            return Reply(text, action == "end")
+    if code is None or (filed is not None and dial.cumulative is not None):
+        # With cumulative text a late key of a session long over looks like a code dialed: `2` like `*555*2#`.
+        return _turn_away(dial, "lost", subscriber_id, settings.LANGUAGE_CODE, now)
     visit = Visit(
         subscriber_id=subscriber_id,
         language=language,
@@ -127,7 +167,7 @@ def _open(dial: Dial, index: bytes, now: datetime) -> Reply:
             msisdn_index=index,
             subscriber_id=subscriber_id,
             language=language,
-            dialed=mask_numbers(str(code))[:_DIALED_LIMIT],
+            dialed=_dialed(dial)[:_DIALED_LIMIT],
             visited_plmn=dial.visited_plmn,
             sequence=dial.sequence or 0,
             taken=dial.cumulative or "",
@@ -136,8 +176,10 @@ def _open(dial: Dial, index: bytes, now: datetime) -> Reply:
         with translation.override(visit.language):
             screen = _perform(visit, planned)
             reply = _show(session, visit, screen)
-        step = _step(dial.token, str(code), reply, now)
-        sessions.record(session, step=step, caller=None, now=now, durable=isinstance(planned, Act))
+        step = _step(dial.token, _dialed(dial), reply, now)
+        # Where texts are cumulative, a session that a crash of the database forgot would be taken for a direct dial.
+        durable = isinstance(planned, Act) or dial.cumulative is not None
+        sessions.record(session, step=step, caller=None, now=now, durable=durable)
     if not reply.is_over:
         sessions.remember(dial.caller.client_id, dial.session_id, session)
     return reply
@@ -168,8 +210,7 @@ def _walk(visit: Visit, planned: Answer, keys: Iterable[str]) -> Answer:
 def _press(dial: Dial, session: Session, now: datetime) -> Reply:
     typed = _typed(dial, session)
     if typed is None or not session.screen or session.is_expired(now):
-        auth.remember_nonce(dial.caller)
-        return _end(session.language, "lost")
+        return _turn_away(dial, "lost", session.subscriber_id, session.language, now)
     visit = Visit(
         subscriber_id=session.subscriber_id,
         language=session.language,

@@ -65,7 +65,10 @@ class Dial(models.Model):
     class Meta:
         verbose_name = _("dial")
         verbose_name_plural = _("dials")
-        indexes = [models.Index(fields=["subscriber", "opened_at"], name="dial_by_subscriber")]  # care page
+        indexes = [
+            models.Index(fields=["subscriber", "opened_at"], name="dial_by_subscriber"),  # care page
+            models.Index(fields=["client", "session_id"], name="dial_by_session"),  # what is sent again late
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk}"

@@ -107,7 +107,7 @@ seen AS (
     WHERE id = %(id)s AND turn = %(turn)s AND (%(nonce)s::text = '' OR EXISTS (SELECT FROM seen))
     RETURNING 1
 )
-SELECT %(nonce)s::text = '' OR EXISTS (SELECT FROM seen), EXISTS (SELECT FROM moved)
+SELECT %(nonce)s::text = '' OR EXISTS (SELECT FROM seen), EXISTS (SELECT FROM moved), (SELECT set_config FROM quick)
 """
 
 
@@ -131,7 +131,7 @@ def record(session: Session, *, step: list[str], caller: Caller | None, now: dat
         "id": session.id,
         "turn": session.turn,
     }
-    is_new, is_moved = statements.fetch_one(_STEP, parameters) or (False, False)
+    is_new, is_moved, _ = statements.fetch_one(_STEP, parameters) or (False, False, "")
     if not is_new:
         raise NotAuthenticated
     if not is_moved:
@@ -197,8 +197,63 @@ SELECT date_trunc('month', opened_at AT TIME ZONE 'Asia/Almaty')::date, client_i
        dialed, language, opened_at, touched_at, steps
 FROM over
 """
-# A session answers its retransmissions for this long before it is filed.
+# A session answers its retransmissions for this long before it is filed; then its dial does, for a day.
 KEPT = timedelta(minutes=10)
+_REMEMBERED = timedelta(days=1)
+_FILED = """
+SELECT subscriber_id, steps FROM ussd_dial
+WHERE client_id = %(client)s AND session_id = %(session)s AND opened_at > %(since)s AND month >= %(month)s
+"""
+_FILE_TURNED_AWAY = """
+INSERT INTO ussd_dial (month, client_id, session_id, subscriber_id, dialed, language, opened_at, closed_at, steps)
+SELECT %(month)s, %(client)s, %(session)s, %(subscriber)s, %(dialed)s, %(language)s, %(now)s, %(now)s, %(steps)s
+WHERE NOT EXISTS (
+    SELECT FROM ussd_dial WHERE month = %(month)s AND client_id = %(client)s AND session_id = %(session)s
+      AND steps -> 0 ->> 0 = %(token)s AND jsonb_array_length(steps) = 1)
+"""
+
+
+def filed_steps(*, client_id: int, session_id: str, subscriber_id: int | None, now: datetime) -> list[list[str]] | None:
+    """Return this subscriber's steps under a session's name filed within a day; None when there is no such name."""
+    since = now - _REMEMBERED
+    given: dict[str, Any] = {
+        "client": client_id,
+        "session": session_id,
+        "since": since,
+        "month": astana.month_of(since),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_FILED, given)
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    return [step for owner, steps in rows if owner is not None and owner == subscriber_id for step in _decoded(steps)]
+
+
+def file_turned_away(
+    *,
+    client_id: int,
+    session_id: str,
+    subscriber_id: int | None,
+    dialed: str,
+    language: str,
+    step: list[str],
+    now: datetime,
+) -> None:
+    """Keep a dial that was ended without a session, or a step that did not fit its session; once if sent again."""
+    given: dict[str, Any] = {
+        "month": astana.month_of(now),
+        "client": client_id,
+        "session": session_id,
+        "subscriber": subscriber_id,
+        "dialed": dialed,
+        "language": language,
+        "now": now,
+        "steps": Jsonb([step]),
+        "token": step[0],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_FILE_TURNED_AWAY, given)
 
 
 def file_finished(*, now: datetime) -> int:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from defusedxml.ElementTree import fromstring
+from django.db import connection
 
 from bonuses.models import Grant
 from enrollment.models import ConsentEvent, Membership, Subscriber
 from smart.access import keys
 from smart.access.models import ApiClient
 from smart.ussd import sessions
-from smart.ussd.models import UssdSession
+from smart.ussd.models import Dial, UssdSession
 from tests.bonuses.conftest import enroll
 from tests.races import race
 from tests.ussd.conftest import AfricasTalking, Comviva, Gateway
@@ -618,3 +619,112 @@ def test_keys_sent_all_at_once_never_break_the_session(africastalking: AfricasTa
     replies = race(*[lambda text=text: africastalking.step("s", ANNA, text) for text in texts])
 
     assert all(reply.startswith(("CON ", "END ")) for reply in replies)
+
+
+# -- what comes after the session was filed
+
+
+def _file_all(now: datetime) -> None:
+    assert sessions.file_finished(now=now + timedelta(minutes=11)) == 1
+    sessions._hints.clear()
+
+
+def test_a_key_that_comes_after_its_session_was_filed_is_no_code(
+    africastalking: AfricasTalking, member: Subscriber, now: datetime, at: Callable[[datetime], None]
+) -> None:
+    """J5: `2` of a menu long over is not `*555*2#`."""
+    africastalking.step("s", ANNA, "")
+    _file_all(now)
+    at(now + timedelta(minutes=12))
+
+    assert africastalking.step("s", ANNA, "2") == f"END {LOST}"
+    assert Membership.objects.get().left_at is None
+
+
+@pytest.mark.parametrize("text", ["00", "2"])
+def test_a_dial_sent_again_after_its_session_was_filed_gets_the_same_bytes(
+    africastalking: AfricasTalking, member: Subscriber, now: datetime, at: Callable[[datetime], None], text: str
+) -> None:
+    first = africastalking.step("s", ANNA, text)
+    _file_all(now)
+    at(now + timedelta(minutes=12))
+    before = effects()
+
+    assert africastalking.step("s", ANNA, text) == first
+    assert effects() == before
+
+
+def test_a_leaving_sent_again_after_its_session_was_filed_does_not_end_the_next_membership(
+    gateway: Gateway, member: Subscriber, now: datetime, at: Callable[[datetime], None]
+) -> None:
+    """J5."""
+    left = gateway.step("s", ANNA, 1, dialed="*555*2#")
+    gateway.walk(ANNA, "*555*1#", "1")
+    sessions.file_finished(now=now + timedelta(minutes=11))
+    at(now + timedelta(minutes=12))
+
+    assert gateway.step("s", ANNA, 1, dialed="*555*2#") == left
+    assert Membership.objects.filter(left_at=None).count() == 1
+
+
+def test_what_a_filed_session_showed_is_not_shown_to_another(
+    gateway: Gateway, member: Subscriber, now: datetime, make_subscriber: Callable[..., Subscriber]
+) -> None:
+    make_subscriber(msisdn=BORIS, language="en")
+    gateway.step("s", ANNA, 1, dialed="*111*3#")
+    _file_all(now)
+
+    assert "500" not in gateway.step("s", BORIS, 1, dialed="*111*3#")["text"]
+
+
+def test_a_session_of_cumulative_texts_is_on_disk_before_it_is_answered(
+    africastalking: AfricasTalking, comviva: Comviva, member: Subscriber
+) -> None:
+    """What a crash forgets must not be taken for a direct dial afterwards; where the code is said, it need not wait."""
+    comviva.step("c", ANNA, "*555#", transaction="t1", new=True)
+    assert _commits() == "off"
+
+    africastalking.step("s", ANNA, "")
+    assert _commits() == "on"
+
+
+def _commits() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        return cursor.fetchone()[0]
+
+
+# -- what is turned away is kept too
+
+
+def test_a_dial_of_a_foreign_number_is_kept(gateway: Gateway, db: None) -> None:
+    gateway.step("s", "79010000001", 1, dialed="*555*1#")
+    gateway.step("s", "79010000001", 1, dialed="*555*1#")
+
+    kept = Dial.objects.get()
+    assert (kept.subscriber, kept.dialed) == (None, "*555*1#")
+    assert kept.steps[0][1:4] == ["*555*1#", "end", "SMART — только для номеров activ."]
+
+
+def test_a_step_that_does_not_follow_is_kept(gateway: Gateway, anna: Subscriber) -> None:
+    gateway.step("s", ANNA, 1, dialed="*555*1#")
+
+    gateway.step("s", ANNA, 7, input="1")
+    gateway.step("gone", ANNA, 2, input="1")
+
+    assert [(dial.subscriber, dial.session_id, dial.steps[0][1]) for dial in Dial.objects.order_by("pk")] == [
+        (anna, "s", "1"),
+        (anna, "gone", "1"),
+    ]
+    assert gateway.step("s", ANNA, 2, input="1")["text"] == JOINED
+
+
+def test_a_key_in_anothers_session_is_kept_with_whoever_pressed_it(
+    gateway: Gateway, anna: Subscriber, make_subscriber: Callable[..., Subscriber]
+) -> None:
+    boris = make_subscriber(msisdn=BORIS, language="en")
+    gateway.step("s", ANNA, 1, dialed="*555*1#")
+
+    gateway.step("s", BORIS, 2, input="1")
+
+    assert Dial.objects.get().subscriber == boris
