@@ -155,7 +155,7 @@ def _by_sender(stream: int, name: str = "null") -> None:
     from messaging.channels.null import NullTransport
     from messaging.sender import Sender
 
-    Sender(NullTransport({"name": name, "batch": 2500})).run(until_idle=True)
+    Sender(NullTransport({"name": name, "batch": 2500}), overlaps=True).run(until_idle=True)
 
 
 def _worker(barrier: object, name: str) -> None:

@@ -44,7 +44,7 @@ def _in_thread(name: str, seconds: float) -> int:
 
 
 def _send(name: str, seconds: float) -> int:
-    tally = Sender(_transport(name)).run(seconds=seconds, until_idle=True)
+    tally = Sender(_transport(name), overlaps=True).run(seconds=seconds, until_idle=True)
     return tally.handed
 
 

@@ -24,7 +24,7 @@ def run(*, kinds: set[str] | None = None, names: set[str] | None = None) -> None
     entries = transports.named(kinds=kinds, names=names)
     if not entries:
         raise CommandError("settings.TRANSPORTS (TRANSPORTS_FILE) names no transport of this kind.")
-    senders = [Sender(transports.make(entry)) for entry in entries]
+    senders = [Sender(transports.make(entry), overlaps=True) for entry in entries]
     try:
         for sender in senders:
             sender.require()

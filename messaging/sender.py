@@ -14,8 +14,9 @@ from datetime import date, datetime, timedelta
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
-from messaging import gate, kinds, outbox, receipts, sql, transports, window
+from messaging import gate, kinds, marking, outbox, receipts, sql, transports, window
 from messaging.channels.base import Outcome, Transport, Verdict
+from messaging.marking import Marker
 from messaging.models import MessageClass, SendingPolicy, Stream, TransportHealth
 from smart.lib import clock
 from smart.lib.errors import Refusal
@@ -69,10 +70,12 @@ class Tally:
 
 
 class Sender:
-    """Drains the outbox through one transport."""
+    """Drains the outbox through one transport; with `overlaps`, a batch is marked while the next is claimed."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, overlaps: bool = False) -> None:
         self.transport = transport
+        self.overlaps = overlaps
+        self._marker: Marker | None = None  # while the loop runs
         self.bucket = Bucket(transport.rate)
         self.batch = transport.batch
         self.tally = Tally()
@@ -91,9 +94,13 @@ class Sender:
         self.require()
         end = time.monotonic() + seconds if seconds is not None else None
         teller = self._tell_beside() if self.transport.kind in ("ivr", "ussd") else None  # a call outlasts its news
+        self._marker = Marker(self.transport.name) if self.overlaps else None
         try:
             return self._loop(end, until_idle)
         finally:
+            if self._marker is not None:
+                self._marker.close()
+                self._marker = None
             if teller is not None:
                 self._ended.set()
                 teller.join()
@@ -110,6 +117,9 @@ class Sender:
                 logger.error("The sender of %s must not send: %s", self.transport.name, refusal.code)
                 did = 0
             if not did:
+                if self._marker is not None and self._marker.is_busy:
+                    self._marker.wait()  # it may put something back
+                    continue
                 if until_idle and not self._is_short:
                     break
                 self.stopping.wait(_IDLE_SECONDS)
@@ -183,29 +193,10 @@ class Sender:
         return claimed, fence
 
     def _mark(self, outcomes: list[Outcome], fence: int) -> None:
-        told = [
-            (
-                outcome.message.month,
-                outcome.message.message_id,
-                str(outcome.verdict),
-                outcome.error[:60],
-                outcome.answer[:182],
-                float(outcome.retry_after),
-                outcome.is_final,
-                outcome.message.valid_until,
-            )
-            for outcome in outcomes
-        ]
-        names = {
-            network_id[:80]: (outcome.message.month, outcome.message.message_id)
-            for outcome in outcomes
-            for network_id in outcome.network_ids
-        }
-        now = clock.now()
-        with transaction.atomic():
-            if names:
-                sql.name(transport=self.transport.name, ids=names)
-            sql.mark(fence=fence, told=told, now=now)
+        if self._marker is not None:
+            self._marker.put(outcomes, fence)
+        else:
+            marking.mark(outcomes, fence=fence, transport=self.transport.name)
 
     def _pace(self, outcomes: list[Outcome]) -> None:
         """Count; take fewer at a time while a network is too slow for what we claim, more while it keeps up."""
