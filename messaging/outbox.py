@@ -1,5 +1,6 @@
 """What is put into the outbox, and what is taken out again before it has left."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from messaging import kinds, receipts, sql, texts, window
 from messaging.models import Message, MessageClass, SendingEpoch, SendingPolicy, ServiceText, Stream
 from smart.access import audit
 from smart.lib import astana, partitions, segments
+
+logger = logging.getLogger(__name__)
 
 PARTITIONED = ("messaging_message", "messaging_attempt", "messaging_networkid", "messaging_receipt")
 SERVICE_LIVES = timedelta(days=2)
@@ -173,3 +176,27 @@ def make_partitions(*, now: datetime) -> int:
     """Make the partitions of this month and the next three; return how many were missing."""
     month = astana.month_of(now)
     return sum(partitions.ensure_ahead(table, month) for table in PARTITIONED)
+
+
+_STILL_OPEN = (Message.State.WAITING, Message.State.CLAIMED, Message.State.SUBMITTED, Message.State.UNKNOWN)
+
+
+def drop_old_months(*, now: datetime) -> int:
+    """Drop the messages of months that need not be kept any more, a month's at once; return how many months.
+
+    A month with a message that has not ended stays, and is told. Kept for ever when settings say 0.
+    """
+    if not settings.MESSAGES_KEPT_MONTHS:
+        return 0
+    kept = astana.month_of(now)
+    for _ in range(settings.MESSAGES_KEPT_MONTHS):
+        kept = astana.previous_month(kept)
+    dropped = 0
+    for month in partitions.months_before(PARTITIONED[0], kept):
+        if Message.objects.filter(month=month, state__in=_STILL_OPEN).exists():
+            logger.warning("The messages of %s are not dropped: some have not ended.", month)
+            continue
+        partitions.drop_month(PARTITIONED, month)
+        audit.record(by="job", action="messages_dropped", subject="messages", details={"month": str(month)}, now=now)
+        dropped += 1
+    return dropped

@@ -43,6 +43,13 @@ def secret(name: str) -> str:
     return value
 
 
+def kept_months(count: int) -> int:
+    """Messages live for up to three months: fewer would drop what is still to be answered for."""
+    if count < 0 or 0 < count < 3:
+        raise ImproperlyConfigured(f"MESSAGES_KEPT_MONTHS={count}: 0 (for good), or 3 and more")
+    return count
+
+
 def encryption_keys(text: str) -> dict[int, bytes]:
     """Read "id:64 hex digits,…", ids from 1 to 255 and each once; anything else raises."""
     pairs = [(int(number), bytes.fromhex(key)) for number, key in (pair.split(":") for pair in text.split(","))]
@@ -354,6 +361,7 @@ SCHEDULE = {
     "send-messages": {"task": "smart.tasks.send_messages", "every": timedelta(seconds=5), "queue": "messages"},
     "sweep-messages": {"task": "smart.tasks.sweep_messages", "every": timedelta(seconds=10)},
     "end-messages": {"task": "smart.tasks.end_messages", "every": timedelta(minutes=5)},
+    "drop-old-messages": {"task": "smart.tasks.drop_old_messages", "every": timedelta(hours=6)},
     "forget-prompts": {"task": "smart.tasks.forget_prompts", "every": timedelta(days=1)},
     "announce-bonuses": {"task": "smart.tasks.announce_bonuses", "every": timedelta(minutes=1)},
     "announce-lapses": {"task": "smart.tasks.announce_lapses", "every": timedelta(minutes=10)},
@@ -389,4 +397,5 @@ TRANSPORTS_FILE = env.str("TRANSPORTS_FILE", default="")
 TRANSPORTS = transports(TRANSPORTS_FILE, known=set(TRANSPORT_KINDS)) or (
     [{"name": "handset", "kind": "handset", "channels": ["sms", "ussd", "ivr"]}] if LOCAL else []
 )
+MESSAGES_KEPT_MONTHS = kept_months(env.int("MESSAGES_KEPT_MONTHS", default=13))  # before this one; 0: for good
 SENDING_SITE = env.str("SENDING_SITE", default="local" if LOCAL else "")  # tells a copy of this installation from it

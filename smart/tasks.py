@@ -65,6 +65,12 @@ def end_messages() -> int:
 
 
 @shared_task
+def drop_old_messages() -> int:
+    """Drop months of messages that need not be kept any more."""
+    return outbox.drop_old_months(now=clock.now())
+
+
+@shared_task
 def expire_grants() -> int | None:
     """Close what lapsed or was not activated in time (B5, B6)."""
     return bonuses.expire(now=clock.now())

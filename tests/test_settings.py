@@ -99,6 +99,8 @@ def test_a_local_start_needs_nothing(load):
         ("MSISDN_ENCRYPT_WITH", "2"),
         ("DATABASE_URL", "mysql://smart@db.example/smart"),
         ("LOG_LEVEL", "LOUD"),
+        ("MESSAGES_KEPT_MONTHS", "-1"),
+        ("MESSAGES_KEPT_MONTHS", "2"),
     ],
 )
 def test_a_bad_value_is_refused(load, name, value):

@@ -5,6 +5,7 @@ model keeps `id` as primary key. Row triggers of the parent reach every partitio
 trigger does not, so tables named in APPEND_ONLY get one on each partition made here.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from django.db import connection, transaction
@@ -92,6 +93,32 @@ def ensure_ahead(table: str, month: date, months: int = 3) -> int:
         made += ensure_month(table, month)
         month = astana.next_month(month)
     return made
+
+
+def months_before(table: str, month: date) -> list[date]:
+    """The months before this one that the table has a partition of, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT substring(inhrelid::regclass::text FROM '\\d{4}_\\d\\d$') FROM pg_inherits"
+            " WHERE inhparent = %s::regclass",
+            [table],
+        )
+        found = [name for (name,) in cursor.fetchall() if name]
+    months = sorted(date(int(name[:4]), int(name[5:]), 1) for name in found)
+    return [one for one in months if one < month]
+
+
+def drop_month(tables: Sequence[str], month: date) -> None:
+    """Drop the month's partition of each of these tables, all or none; no other row is touched.
+
+    Raises OperationalError when statements under way did not let it in within two seconds: try again.
+    """
+    names = [(table, name_of(table, month)) for table in tables if _exists(name_of(table, month))]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        for table, name in names:
+            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name}")
+            cursor.execute(f"DROP TABLE {name}")
 
 
 def _exists(name: str) -> bool:
