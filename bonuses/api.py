@@ -117,6 +117,13 @@ class DebitProblemSerializer(DebitAnswerSerializer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     code = serializers.ChoiceField(list(charging.REFUSALS))
+    instance = serializers.CharField(help_text="`urn:smart:request:` and the id of the request first answered so.")
+
+
+class RequestIdReusedSerializer(problems.ProblemSerializer):
+    """The one conflict that is not stored; its code alone tells it from a refusal."""
+
+    code = serializers.ChoiceField([charging.RequestIdReused.code])  # type: ignore[assignment]
 
 
 class DebitView(APIView):
@@ -142,7 +149,7 @@ class DebitView(APIView):
         responses={
             201: DebitAnswerSerializer,
             (409, problems.CONTENT_TYPE): PolymorphicProxySerializer(
-                "DebitConflict", [DebitProblemSerializer, problems.ProblemSerializer], None
+                "DebitConflict", [DebitProblemSerializer, RequestIdReusedSerializer], None
             ),
             **{(status, problems.CONTENT_TYPE): problems.ProblemSerializer for status in (400, 401, 413, 422)},
         },

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from bonuses import sql
 from bonuses.models import Debit, Grant, LedgerEntry, PayableService
 from enrollment.models import Subscriber
-from smart.lib import astana
+from smart.lib import astana, problems
 from smart.lib.errors import Refusal
 from smart.lib.msisdn import Msisdn
 
@@ -182,13 +182,7 @@ def _answer(request: DebitRequest, granted: int, left: int, refusal: str) -> Ans
     }
     if not refusal:
         return Answer(201, _to_json(body))
-    problem = {
-        "type": f"urn:smart:problem:{refusal}",
-        "title": REFUSALS[refusal],
-        "status": 409,
-        "code": refusal,
-    }
-    return Answer(409, _to_json({**problem, **body}))
+    return Answer(409, _to_json(problems.problem(409, refusal, REFUSALS[refusal], **body)))
 
 
 def _to_json(body: dict[str, Any]) -> bytes:

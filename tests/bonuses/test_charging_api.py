@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
 from bonuses import operations as bonuses
 from bonuses.models import Debit, Grant, LedgerEntry
@@ -68,7 +69,14 @@ def problem(answer: Any) -> tuple[int, str]:
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert (body["type"], body["status"]) == (f"urn:smart:problem:{body['code']}", answer.status_code)
     assert body["title"]
+    assert body["instance"].startswith("urn:smart:request:")
     return answer.status_code, body["code"]
+
+
+def fits(body: dict[str, Any], name: str, schemas: dict[str, Any]) -> bool:
+    """True when the body has exactly what this schema asks for, and a code that it lists."""
+    codes = schemas[schemas[name]["properties"]["code"]["$ref"].rpartition("/")[2]]["enum"]
+    return set(body) == set(schemas[name]["required"]) and body["code"] in codes
 
 
 def untouched() -> bool:
@@ -139,6 +147,7 @@ def test_a_refusal_is_a_problem_that_names_its_reason(
 
     assert problem(answer) == (409, code)
     assert (answer.json()["request_id"], answer.json()["units_granted"]) == ("cdr-1", 0)
+    assert answer.json()["instance"] == f"urn:smart:request:{answer.headers['X-Request-ID']}"
     assert Grant.objects.get().remaining == 500
 
 
@@ -169,6 +178,24 @@ def test_the_same_request_gets_the_same_bytes_and_takes_nothing_more(
     assert again.headers["Content-Type"] == first.headers["Content-Type"]
     assert Grant.objects.get(kind="monthly").remaining == left
     assert Debit.objects.count() == 1
+
+
+def test_a_repeated_refusal_names_the_request_that_was_refused(charging: Gateway, anna: Subscriber) -> None:
+    first = debit(charging, units=501)
+    again = debit(charging, units=501)
+
+    assert again.json()["instance"] == f"urn:smart:request:{first.headers['X-Request-ID']}"
+    assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
+
+
+def test_the_schema_tells_the_two_conflicts_apart(charging: Gateway, anna: Subscriber) -> None:
+    """Its `oneOf` lets an answer fit one of them only; the code decides."""
+    schemas = SchemaGenerator().get_schema(request=None, public=True)["components"]["schemas"]
+    refused, reused = debit(charging, units=501).json(), debit(charging, units=502).json()
+
+    for body, own in ((refused, "DebitProblem"), (reused, "RequestIdReused")):
+        fitting = [name for name in ("DebitProblem", "RequestIdReused") if fits(body, name, schemas)]
+        assert fitting == [own]
 
 
 @pytest.mark.parametrize(
