@@ -10,7 +10,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from enrollment.models import ConsentEvent, ConsentText, DirectoryImport, Membership, Region, Subscriber, Town
-from smart.lib import clock, gsm
+from smart.lib import clock, confirm, gsm
 from smart.lib.admin import ReadOnlyAdmin
 
 _MOST_PAGES = 2
@@ -96,16 +96,22 @@ class ConsentTextAdmin(ModelAdmin):
     @action(description=_("Publish"), permissions=["publish"])
     def publish(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Show this version from now on."""
-        text = ConsentText.objects.get(pk=object_id)
+        text = confirm.subject(self, request, object_id)
         long = [code for code in ("kk", "ru", "en") if len(gsm.pages(text.in_language(code), "0 …")) > _MOST_PAGES]
         if text.published_at is not None:
             messages.info(request, _("This version is published already."))
         elif long:
             messages.error(request, _("Too long for two USSD screens: %(languages)s") % {"languages": ", ".join(long)})
+        elif request.method != "POST":
+            what = _(
+                "Whoever joins is shown %(text)s from then on, unless a newer version is published."
+                " It can no longer be changed."
+            ) % {"text": text}
+            return confirm.ask(self, request, text, does=_("Publish"), what=what)
         else:
             ConsentText.objects.filter(pk=text.pk, published_at=None).update(published_at=clock.now())
             messages.success(request, _("Published: it is shown from now on."))
-        return redirect("admin:enrollment_consenttext_change", text.pk)
+        return redirect(confirm.page_of(text))
 
     def has_publish_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whoever may write one may publish one."""

@@ -9,7 +9,7 @@ from unfold.decorators import action
 
 from smart.access import keys
 from smart.access.models import ApiClient, ApiKey, AuditEvent
-from smart.lib import clock
+from smart.lib import clock, confirm
 from smart.lib.admin import ReadOnlyAdmin
 from smart.lib.errors import Refusal
 
@@ -39,25 +39,47 @@ class ApiClientAdmin(ModelAdmin):
     @action(description=_("Issue a key"), permissions=["keys"])
     def issue_key(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Show a new key's secret, this once."""
-        client = ApiClient.objects.get(pk=object_id)
+        client = confirm.subject(self, request, object_id)
+        if request.method != "POST":
+            what = _("%(client)s gets another key. Its secret is shown once, on the next page.") % {"client": client}
+            return confirm.ask(self, request, client, does=_("Issue a key"), what=what)
         try:
             key, secret = keys.issue(client=client, by=f"staff:{request.user}", now=clock.now())
             text = _("Key id: %(id)s. Secret, shown this once: %(secret)s")
             messages.warning(request, text % {"id": key.key_id, "secret": secret})
         except Refusal as refusal:
             messages.error(request, str(refusal))
-        return redirect("admin:access_apiclient_change", object_id)
+        return redirect(confirm.page_of(client))
 
     @action(description=_("Revoke the oldest key"), permissions=["keys"])
     def revoke_oldest_key(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """End the older of the live keys."""
-        key = ApiKey.objects.filter(client_id=object_id, revoked_at=None).order_by("created_at", "pk").first()
+        """End the older of the live keys: the one that was asked about, though a newer one may be the older by now."""
+        client = confirm.subject(self, request, object_id)
+        live = ApiKey.objects.filter(client=client, revoked_at=None).order_by("created_at", "pk")
+        if request.method != "POST":
+            return self._ask_to_revoke(request, client, live.first())
+        key = live.filter(key_id=request.POST.get("key", "")).first()
         if key is None:
-            messages.info(request, _("There is no live key."))
+            messages.info(request, _("This key is not live any more."))
         else:
             keys.revoke(key=key, by=f"staff:{request.user}", now=clock.now())
             messages.success(request, _("Key %(id)s is revoked.") % {"id": key.key_id})
-        return redirect("admin:access_apiclient_change", object_id)
+        return redirect(confirm.page_of(client))
+
+    def _ask_to_revoke(self, request: HttpRequest, client: ApiClient, key: ApiKey | None) -> HttpResponse:
+        if key is None:
+            messages.info(request, _("There is no live key."))
+            return redirect(confirm.page_of(client))
+        what = _("Key %(id)s of %(client)s is revoked: calls with it are refused from then on. This cannot be undone.")
+        return confirm.ask(
+            self,
+            request,
+            client,
+            does=_("Revoke the oldest key"),
+            what=what % {"id": key.key_id, "client": client},
+            is_dangerous=True,
+            key=key.key_id,
+        )
 
     def has_keys_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Whoever may change clients."""

@@ -1,5 +1,6 @@
 """The back office: lists open within a query budget, history is not editable, roles see what is theirs."""
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -9,11 +10,15 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
+from django.db.models import Model
 from django.test import Client, RequestFactory
 
 from bonuses.models import BonusTerms
 from enrollment.models import ConsentText, DirectoryImport, Subscriber
+from smart.access import keys
+from smart.access.models import ApiClient, ApiKey
 from smart.backoffice import roles
+from smart.lib import clock
 from smart.lib.admin import ReadOnlyAdmin
 from tests.bonuses.conftest import Member
 
@@ -134,12 +139,108 @@ def test_a_consent_text_is_published_once_it_fits(client: Client) -> None:
     long = ConsentText.objects.create(version=3, text_kk="Келісесіз бе? " * 30, text_ru="Да?", text_en="Yes?")
 
     for text in (fits, long):
-        staff.get(address(ConsentText, f"{text.pk}/publish"), follow=True)
+        staff.post(address(ConsentText, f"{text.pk}/publish/"))
 
     fits.refresh_from_db()
     long.refresh_from_db()
     assert fits.published_at is not None
     assert long.published_at is None
+
+
+def gateway() -> ApiClient:
+    client = ApiClient.objects.create(name="gateway", kind="ussd", proof="signature")
+    keys.issue(client=client, by="test", now=clock.now())
+    return client
+
+
+def draft() -> ConsentText:
+    return ConsentText.objects.create(version=2, text_kk="Келісесіз бе?", text_ru="Согласны?", text_en="Do you agree?")
+
+
+# What each action that is a link of an object's page is about, and what it changes.
+ACTIONS: dict[str, tuple[Callable[[], Model], Callable[[], object]]] = {
+    "access.apiclient.issue_key": (gateway, lambda: ApiKey.objects.count()),
+    "access.apiclient.revoke_oldest_key": (gateway, lambda: ApiKey.objects.filter(revoked_at=None).count()),
+    "enrollment.consenttext.publish": (draft, lambda: ConsentText.objects.filter(published_at=None).count()),
+}
+
+
+def test_every_action_that_is_a_link_is_among_those_tested_here() -> None:
+    kinds = ("actions_detail", "actions_list", "actions_row", "actions_submit_line")
+    found = {
+        f"{model._meta.label_lower}.{name}"
+        for model, shown in admin.site._registry.items()
+        for kind in kinds
+        for name in getattr(shown, kind, None) or ()
+    }
+
+    assert found == set(ACTIONS)
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_an_action_asks_first_and_acts_when_the_form_is_posted(name: str) -> None:
+    make, state = ACTIONS[name]
+    about, action = make(), name.rpartition(".")[2]
+    client, page = signed_in("root"), address(type(about), f"{about.pk}/{action}/")
+    before = state()
+
+    for method in ("get", "head", "options"):
+        asked = getattr(client, method)(page)
+        assert (asked.status_code, state()) == (200, before)
+    asked = client.get(page).content.decode()
+    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)">', asked))
+    done = client.post(page, sent)
+
+    assert 'name="csrfmiddlewaretoken"' in asked
+    assert f": {about}</h2>" in asked
+    assert f'href="{address(type(about), f"{about.pk}/change/")}"' in asked
+    assert (done.status_code, done.headers["Location"]) == (302, address(type(about), f"{about.pk}/change/"))
+    assert state() != before
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_an_action_is_nobodys_who_may_not_or_forges_the_form(name: str) -> None:
+    make, state = ACTIONS[name]
+    about, action = make(), name.rpartition(".")[2]
+    page, before = address(type(about), f"{about.pk}/{action}/"), state()
+    care, forger = signed_in("care"), Client(enforce_csrf_checks=True)
+    forger.force_login(User.objects.create_superuser("root"))
+
+    refused = [care.get(page), care.post(page), forger.post(page)]
+
+    assert [answer.status_code for answer in refused] == [403] * 3
+    assert state() == before
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize("object_id", ["0", "anna"])
+def test_an_action_about_nothing_is_not_found(name: str, object_id: str) -> None:
+    app, model, action = name.split(".")
+
+    assert signed_in("root").post(f"/admin/{app}/{model}/{object_id}/{action}/").status_code == 404
+
+
+def test_the_form_posted_twice_revokes_the_one_key_that_it_named() -> None:
+    client = gateway()
+    older = ApiKey.objects.get().key_id
+    keys.issue(client=client, by="test", now=clock.now())
+    staff, page = signed_in("root"), address(ApiClient, f"{client.pk}/revoke_oldest_key/")
+
+    assert older in staff.get(page).content.decode()
+    for _time in range(2):
+        staff.post(page, {"key": older})
+    staff.post(page)
+
+    assert ApiKey.objects.get(revoked_at=None).key_id != older
+
+
+@pytest.mark.parametrize(("language", "word"), [("kk", "Жариялау"), ("ru", "Опубликовать"), ("en", "Publish")])
+def test_an_action_asks_in_the_readers_language(language: str, word: str) -> None:
+    text = draft()
+
+    page = signed_in("root").get(address(ConsentText, f"{text.pk}/publish/"), headers={"Accept-Language": language})
+
+    assert f"{word}: v2" in page.content.decode()
 
 
 def test_the_dashboard_counts(make_member: Member, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
