@@ -1,12 +1,13 @@
 """The directory import as a use case: lines and, since consent belongs to the person (J7), memberships with them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.directory import operations, parsing
@@ -77,6 +78,30 @@ def _is_overtaken(run: DirectoryImport) -> bool:
     return run.phase == Phase.STAGED and others.exists()
 
 
+def sweep() -> int:
+    """Close the imports by command that were killed for good, drop staging that no import needs; return how many.
+
+    Call it alone(): an import by command is then either dead or this one's own, not yet begun.
+    """
+    killed = list(_killed_for_good())
+    for run in killed:
+        operations.refuse(run=run, why=str(_("Stopped on the way. Import the file again.")))
+    return len(killed) + operations.drop_unneeded_staging()
+
+
+def _killed_for_good() -> QuerySet[DirectoryImport]:
+    """Imports by command, where none is under way, that begin() takes up no more, or had better not.
+
+    One that was being applied is taken up by the same command; not once another import was applied after it, for
+    the rest of its lines would then be older than what stands there.
+    """
+    others = DirectoryImport.objects.filter(phase=Phase.DONE, finished_at__gte=OuterRef("created_at"))
+    by_command = DirectoryImport.objects.exclude(path__contains=_UPLOADED)
+    return by_command.filter(
+        Q(phase__in=[Phase.UPLOADED, Phase.STAGED]) | Q(Exists(others), phase=Phase.APPLYING)
+    ).order_by("pk")
+
+
 def keep_upload(chunks: Callable[[], Iterable[bytes]], name: str) -> Path:
     """Keep an uploaded file where only we can read it, until it is imported."""
     folder = Path(settings.MEDIA_ROOT) / "imports"
@@ -103,13 +128,21 @@ def forget_upload(run: DirectoryImport) -> None:
 def work_off(*, now: datetime) -> int:
     """Do what uploaded imports wait for: read them, apply the confirmed ones. Returns how many were moved on.
 
-    Each by one worker at a time; a killed worker's successor takes it up.
+    Each by one worker at a time; a killed worker's successor takes it up. What killed commands left is swept.
     """
+    _sweep_if_need_be()
     moved = 0
     waiting = DirectoryImport.objects.filter(path__contains=_UPLOADED).exclude(phase__in=[Phase.DONE, Phase.REFUSED])
     for import_id in list(waiting.order_by("pk").values_list("pk", flat=True)):
         moved += _move_on(import_id, now)
     return moved
+
+
+def _sweep_if_need_be() -> None:
+    """Sweep unless nothing is left over; the lock is not taken in vain, lest a command meets it and is refused."""
+    if _killed_for_good().exists() or operations.unneeded_staging():
+        with suppress(ImportRunning), alone():
+            sweep()
 
 
 def _move_on(import_id: int, now: datetime) -> int:

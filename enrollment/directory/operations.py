@@ -135,6 +135,20 @@ def refuse(*, run: DirectoryImport, why: str) -> DirectoryImport:
     return run
 
 
+def unneeded_staging() -> set[int]:
+    """The ids of imports that are closed or unknown and have a staging table yet: killed just before dropping it."""
+    open_ones = DirectoryImport.objects.exclude(phase__in=[DirectoryImport.Phase.DONE, DirectoryImport.Phase.REFUSED])
+    return sql.staged_imports() - set(open_ones.values_list("pk", flat=True))
+
+
+def drop_unneeded_staging() -> int:
+    """Drop the staging tables of closed and unknown imports; return how many there were."""
+    unneeded = unneeded_staging()
+    for import_id in unneeded:
+        sql.drop_staging(import_id)
+    return len(unneeded)
+
+
 def _report_path(run: DirectoryImport) -> Path:
     folder = Path(settings.MEDIA_ROOT) / "imports"
     folder.mkdir(parents=True, exist_ok=True)

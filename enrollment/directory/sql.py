@@ -30,6 +30,16 @@ def drop_staging(import_id: int) -> None:
     _run(f"DROP TABLE IF EXISTS {staging_table(import_id)}")
 
 
+def staged_imports() -> set[int]:
+    """The ids of the imports that have a staging table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT split_part(relname, '_', 3)::bigint FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid)"
+            " AND relname ~ '^enrollment_staged_[0-9]{1,18}$'"
+        )
+        return {import_id for (import_id,) in cursor.fetchall()}
+
+
 def count_staged(import_id: int) -> int:
     """How many lines are staged; 0 too where the table is gone, or was emptied by a crash of the database."""
     table = staging_table(import_id)

@@ -28,8 +28,9 @@ def load(*, now: datetime) -> bool:
         outbox.confirm_epoch(by="demo", reason="A local set-up was made.", now=now)
     if Subscriber.objects.exists():
         return False
-    run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, may_vanish=False, by="demo", now=now)
-    directory.carry_out(run=run, by="demo", now=now)
+    with directory.alone():
+        run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, may_vanish=False, by="demo", now=now)
+        directory.carry_out(run=run, by="demo", now=now)
     _history(now)
     outbox.end_waiting(now=now)
     bonuses.expire(now=now)

@@ -368,6 +368,76 @@ def test_a_preview_that_another_import_has_overtaken_is_made_again(imported: Imp
     assert not Subscriber.objects.filter(line_status="gone").exists()
 
 
+def plant(now: datetime, phase: str, path: str = "/srv/export.csv") -> DirectoryImport:
+    """An import that was killed in this phase, with what it had staged."""
+    run = DirectoryImport.objects.create(path=path, phase=phase, digest="d", created_by="directory", created_at=now)
+    operations.sql.create_staging(run.pk)
+    return run
+
+
+UPLOAD = "/srv/media/imports/upload-1.csv"
+
+
+@pytest.mark.parametrize(
+    ("phase", "path", "stays"),
+    [
+        ("uploaded", "/srv/export.csv", False),
+        ("staged", "/srv/export.csv", False),
+        ("applying", "/srv/export.csv", True),
+        ("uploaded", UPLOAD, True),
+        ("staged", UPLOAD, True),
+        ("applying", UPLOAD, True),
+        ("refused", UPLOAD, False),
+    ],
+)
+def test_the_next_command_sweeps_what_a_killed_one_left_and_nobody_takes_up(
+    imported: Import, now: datetime, phase: str, path: str, stays: bool
+) -> None:
+    own = Path(imported(line()).path)
+    killed = plant(now + timedelta(days=1), phase, path)
+
+    call_command("import_subscribers", str(own), "--dry-run", stdout=StringIO())
+
+    killed.refresh_from_db()
+    assert killed.phase == (phase if stays else "refused")
+    assert operations.sql.staged_imports() == ({killed.pk} if stays else set())
+
+
+def test_a_command_killed_while_applying_is_closed_once_another_import_was_applied(
+    imported: Import, now: datetime
+) -> None:
+    """The rest of its lines would be older than what stands there."""
+    killed = plant(now - timedelta(days=1), "applying")
+    imported(line())
+
+    assert directory.sweep() == 1
+
+    killed.refresh_from_db()
+    assert (killed.phase, operations.sql.staged_imports()) == ("refused", set())
+
+
+def test_staging_of_no_import_is_dropped_by_the_job(now: datetime) -> None:
+    operations.sql.create_staging(10**15)
+
+    directory.work_off(now=now)
+
+    assert operations.sql.staged_imports() == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_swept_while_an_import_is_under_way(now: datetime) -> None:
+    with directory.alone():
+        run = plant(now, "uploaded")
+
+        race(lambda: directory.work_off(now=now))
+
+        run.refresh_from_db()
+        assert (run.phase, operations.sql.staged_imports()) == ("uploaded", {run.pk})
+
+    directory.work_off(now=now)
+    assert operations.sql.staged_imports() == set()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_do_not_run_at_once(imported: Import) -> None:
     def second() -> str:

@@ -47,6 +47,7 @@ class Command(BaseCommand):
         with translation.override("en"):
             try:
                 with directory.alone():
+                    directory.sweep()
                     self._import(path, options)
             except Refusal as refusal:
                 raise CommandError(str(refusal)) from None
