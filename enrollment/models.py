@@ -55,6 +55,24 @@ class Town(models.Model):
         return str(getattr(self, f"name_{get_language()}", self.name_ru))
 
 
+class Interest(models.Model):
+    """Something people care for: what offers are about and members are asked (enrollment/data/interests.csv)."""
+
+    code = models.SlugField(_("code"), max_length=30, unique=True)
+    bit = models.PositiveSmallIntegerField(unique=True)  # of Subscriber.interests, 0 to 62; never given to another
+    name_kk = models.CharField(_("name in Kazakh"), max_length=60)
+    name_ru = models.CharField(_("name in Russian"), max_length=60)
+    name_en = models.CharField(_("name in English"), max_length=60)
+
+    class Meta:
+        verbose_name = _("interest")
+        verbose_name_plural = _("interests")
+        constraints = [models.CheckConstraint(condition=Q(bit__lte=62), name="interest_bit_fits")]
+
+    def __str__(self) -> str:
+        return str(getattr(self, f"name_{get_language()}", self.name_ru))
+
+
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     """Selections of subscriptions."""
 
@@ -96,6 +114,7 @@ class Subscriber(models.Model):
     birth_date = models.DateField(_("birth date"), null=True, blank=True)
     gender = models.CharField(_("gender"), max_length=1, choices=Gender, blank=True)
     line_activated_on = models.DateField(_("line activated on"), null=True, blank=True)
+    interests = models.BigIntegerField(_("interests"), default=0, db_default=0)  # one bit each: Interest.bit
     created_at = models.DateTimeField(_("first seen at"))
     changed_at = models.DateTimeField(_("changed at"))
     ended_at = models.DateTimeField(_("number given up at"), null=True, blank=True)
@@ -276,6 +295,57 @@ class ConsentEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.purpose}/{self.channel}"
+
+
+class Fact(models.Model):
+    """A question about people that a survey may answer for good: "has a car", with the answers there are."""
+
+    code = models.SlugField(_("code"), max_length=40, unique=True)
+    label = models.CharField(_("label"), max_length=120)
+    values = models.JSONField(_("answers"), default=list, help_text=_("A list of words, for example yes and no."))
+
+    class Meta:
+        verbose_name = _("profile fact")
+        verbose_name_plural = _("profile facts")
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class SubscriberFact(models.Model):
+    """A member's own answer to such a question: the latest."""
+
+    subscriber = models.ForeignKey(
+        Subscriber, models.PROTECT, related_name="facts", db_index=False, verbose_name=_("subscriber")
+    )
+    fact = models.ForeignKey(Fact, models.PROTECT, db_index=False, verbose_name=_("profile fact"))
+    value = models.CharField(_("answer"), max_length=40)
+    told_at = models.DateTimeField(_("told at"))
+
+    class Meta:
+        verbose_name = _("told fact")
+        verbose_name_plural = _("told facts")
+        constraints = [models.UniqueConstraint(fields=["subscriber", "fact"], name="subscriberfact_once")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
+class SavedAudience(models.Model):
+    """A definition of people that marketing keeps for use again (enrollment.audience)."""
+
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    definition = models.JSONField(_("definition"), default=dict)
+    created_by = models.CharField(_("by"), max_length=80)
+    created_at = models.DateTimeField(_("created at"))
+    changed_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("audience")
+        verbose_name_plural = _("audiences")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class DirectoryImport(models.Model):

@@ -1,11 +1,12 @@
 """What the platform ships as data: regions, towns, the first consent text. Loading it again changes nothing."""
 
+import csv
 from typing import Any
 
 from django.db import transaction
 
 from enrollment import towns
-from enrollment.models import ConsentText, Region, Town
+from enrollment.models import ConsentText, Interest, Region, Town
 from smart.lib import clock
 
 # Must fit one USSD screen with its keys, in every language (J3); what is agreed to, and how.
@@ -14,9 +15,15 @@ CONSENT_RU = "Предложения партнёров и опросы по SMS
 CONSENT_EN = "Do you agree to get partners' offers and surveys by SMS, USSD and calls? It is free."
 
 
+def interests() -> list[dict[str, str]]:
+    """Read the shipped interests."""
+    with (towns.DATA / "interests.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 @transaction.atomic
 def load(**_: Any) -> None:
-    """Bring regions and towns up to date with the shipped files; add the first consent text if there is none."""
+    """Bring regions, towns and interests up to date with the shipped files; add a first consent text."""
     names = ["name_kk", "name_ru", "name_en"]
     Region.objects.bulk_create(
         [Region(code=r.code, name_kk=r.name_kk, name_ru=r.name_ru, name_en=r.name_en) for r in towns.load_regions()],
@@ -39,6 +46,12 @@ def load(**_: Any) -> None:
         update_conflicts=True,
         unique_fields=["code"],
         update_fields=["region_id", "former", *names],
+    )
+    Interest.objects.bulk_create(
+        [Interest(**row) for row in interests()],
+        update_conflicts=True,
+        unique_fields=["code"],
+        update_fields=names,
     )
     if not ConsentText.objects.exists():
         ConsentText.objects.create(

@@ -1,0 +1,175 @@
+"""A definition as SQL: members who fit, who agreed, and why others are left out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from enrollment.audience import traits
+from enrollment.audience.definition import Audience
+from enrollment.models import Channel, Consents, Interest, Purpose
+from smart.lib import astana
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A reason to leave a fitting member out: `test` over s and m, with what must be LEFT JOINed for it."""
+
+    code: str
+    test: str
+    join: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`FROM … WHERE …` over `s` (enrollment_subscriber) and `m` (the open membership), and its parameters."""
+
+    sql: str
+    given: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many fit, how many are left out by the first reason that holds, how many may be reached."""
+
+    matched: int
+    excluded: dict[str, int]
+
+    @property
+    def reachable(self) -> int:
+        """Who fits and is not left out."""
+        return self.matched - sum(self.excluded.values())
+
+
+def fitting(audience: Audience, *, now: datetime, joins: str = "") -> Selection:
+    """Members who fit, whether or not they agreed to anything: to be counted, never to be written to."""
+    tests, given = _tests(audience, now)
+    where = " AND ".join(["m.left_at IS NULL", "s.ended_at IS NULL", *tests])
+    return Selection(
+        f"FROM enrollment_membership m JOIN enrollment_subscriber s ON s.id = m.subscriber_id {joins} WHERE {where}",
+        given,
+    )
+
+
+def reachable(
+    audience: Audience,
+    *,
+    purpose: Purpose,
+    channels: Sequence[Channel],
+    now: datetime,
+    exclusions: Sequence[Exclusion] = (),
+    first: int | None = None,
+    after: int | None = None,
+) -> Selection:
+    """Members who fit, agreed to the purpose on one of the channels and are not left out (M2).
+
+    With `first` and `after`, of subscribers in [first, after) only.
+    """
+    found = fitting(audience, now=now, joins=" ".join(exclusion.join for exclusion in exclusions))
+    given = {**found.given, "consents": mask(purpose, channels)}
+    sql = f"{found.sql} AND m.consents & %(consents)s <> 0"
+    for exclusion in exclusions:
+        sql += f" AND ({exclusion.test}) IS NOT TRUE"
+        given |= exclusion.given
+    if first is not None:
+        sql += " AND m.subscriber_id >= %(first)s AND m.subscriber_id < %(after)s"
+        given |= {"first": first, "after": after}
+    return Selection(sql, given)
+
+
+def count(
+    audience: Audience,
+    *,
+    purpose: Purpose,
+    channels: Sequence[Channel],
+    now: datetime,
+    exclusions: Sequence[Exclusion] = (),
+) -> Counts:
+    """Count who fits, and who of them is left out why: no consent first, then the exclusions in their order."""
+    found = fitting(audience, now=now, joins=" ".join(exclusion.join for exclusion in exclusions))
+    given = {**found.given, "consents": mask(purpose, channels)}
+    cases = ["WHEN m.consents & %(consents)s = 0 THEN 'no_consent'"]
+    for exclusion in exclusions:
+        cases.append(f"WHEN {exclusion.test} THEN '{exclusion.code}'")
+        given |= exclusion.given
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT CASE {' '.join(cases)} ELSE '' END AS why, count(*) {found.sql} GROUP BY 1", given)
+        by_reason = dict(cursor.fetchall())
+    matched = sum(by_reason.values())
+    return Counts(matched, {why: number for why, number in sorted(by_reason.items()) if why})
+
+
+def mask(purpose: Purpose, channels: Sequence[Channel]) -> int:
+    """The bits of Membership.consents, one of which must be set."""
+    bits = Consents.NONE
+    for channel in channels:
+        bits |= Consents.of(purpose, channel)
+    return int(bits)
+
+
+def _tests(audience: Audience, now: datetime) -> tuple[list[str], dict[str, Any]]:
+    today = astana.day_of(now)
+    this_month = astana.month_of(now)
+    given: dict[str, Any] = {"now": now, "this_month": this_month, "last_month": astana.previous_month(this_month)}
+    tests: list[str] = []
+
+    def ask(test: str, **values: Any) -> None:
+        tests.append(test)
+        given.update(values)
+
+    if audience.towns or audience.regions:
+        ask(
+            "s.town_id = ANY(ARRAY(SELECT id FROM enrollment_town WHERE code = ANY(%(towns)s)"
+            " OR region_id = ANY(%(regions)s)))",
+            towns=list(audience.towns),
+            regions=list(audience.regions),
+        )
+    words = {"language": audience.languages, "gender": audience.genders, "tariff": audience.tariffs}
+    for column, values in words.items():
+        if values:
+            ask(f"s.{column} = ANY(%({column}s)s)", **{f"{column}s": list(values)})
+    if audience.age_from is not None:
+        ask("s.birth_date <= %(born_by)s", born_by=_years_before(today, audience.age_from))
+    if audience.age_to is not None:
+        ask("s.birth_date > %(born_after)s", born_after=_years_before(today, audience.age_to + 1))
+    if audience.interests:
+        bits = Interest.objects.filter(code__in=audience.interests).values_list("bit", flat=True)
+        ask("s.interests & %(interests)s <> 0", interests=sum(1 << bit for bit in bits))
+    if audience.months_from is not None:
+        ask("m.joined_at <= %(joined_by)s", joined_by=_months_before(now, audience.months_from))
+    if audience.months_to is not None:
+        ask("m.joined_at > %(joined_after)s", joined_after=_months_before(now, audience.months_to + 1))
+    if audience.facts:
+        ask(
+            "EXISTS (SELECT FROM enrollment_subscriberfact f JOIN enrollment_fact k ON k.id = f.fact_id"
+            " WHERE f.subscriber_id = s.id AND k.code || '=' || f.value = ANY(%(facts)s))",
+            facts=list(audience.facts),
+        )
+    known = traits.known()
+    tests += [f"({known[code].test})" for code in audience.traits]
+    tests += [f"NOT ({known[code].test})" for code in audience.not_traits]
+    return tests, given
+
+
+def _years_before(day: date, years: int) -> date:
+    """The same day so many years ago; of 29 February, the first of March: who was born on it is a year older then."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return date(day.year - years, 3, 1) - timedelta(days=1)
+
+
+def _months_before(now: datetime, months: int) -> datetime:
+    """The instant of the same Astana day and hour so many months ago; of a day that month has not, its last."""
+    local = now.astimezone(astana.ZONE)
+    index = local.year * 12 + local.month - 1 - months
+    year, month = divmod(index, 12)
+    for day in range(local.day, 0, -1):
+        try:
+            return local.replace(year=year, month=month + 1, day=day)
+        except ValueError:
+            continue
+    raise AssertionError("every month has a first day")
