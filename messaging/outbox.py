@@ -146,7 +146,7 @@ def sweep(*, now: datetime) -> int:
     """Take back what dead senders hold, match receipts, end what is over; return how many messages moved."""
     with transaction.atomic():
         moved = sum(sql.sweep(now=now, limit=SWEEP_LIMIT))
-    while found := receipts.match(now=now):
+    while found := receipts.match(now=now, is_thorough=True):
         moved += found
     return moved + sql.close_unreported(now=now, grace=RECEIPT_GRACE, limit=SWEEP_LIMIT)
 

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
 from messaging import gate, kinds, marking, outbox, receipts, sql, transports, window
-from messaging.channels.base import Outcome, Transport, Verdict
+from messaging.channels.base import Outcome, Transport, Verdict, by_fence
 from messaging.marking import Marker
 from messaging.models import MessageClass, SendingPolicy, Stream, TransportHealth
 from smart.lib import clock
@@ -29,6 +29,7 @@ _IDLE_SECONDS = 0.5
 _TELL_EVERY = 1.0
 _CHECK_CLOCKS_EVERY = 60.0
 _ASK_EVERY, _ASK_AT_ONCE = 60.0, 50
+_MATCHES_AT_ONCE = 5  # lots of receipts a second: more are for the sweep
 _ORDER = (MessageClass.SERVICE, MessageClass.SURVEY, MessageClass.OFFER)
 
 
@@ -134,11 +135,18 @@ class Sender:
         if time.monotonic() - self._checked_at > _CHECK_CLOCKS_EVERY:
             self.require()
         self._is_short = False
+        self._take_late()
         self._tell()
         if not self.transport.health().is_up:
             return 0
         policy = outbox.policy()
         return sum(self._drain(channel, policy) for channel in self.transport.channels)
+
+    def _take_late(self) -> None:
+        """Mark what a network has said after we had given up waiting: it clears up an unknown."""
+        late = getattr(self.transport, "late", None)
+        for fence, outcomes in by_fence(late() if late else ()).items():
+            self._mark(outcomes, fence)
 
     def _drain(self, channel: str, policy: SendingPolicy) -> int:
         if policy.is_paused:
@@ -252,7 +260,9 @@ class Sender:
         )
         self._told_at, self._told_handed = present, self.tally.handed
         self._ask_about_silence(now)
-        receipts.match(now=now)
+        for _ in range(_MATCHES_AT_ONCE):
+            if receipts.match(now=now) < receipts.AT_ONCE:
+                break
 
     def _ask_about_silence(self, now: datetime) -> None:
         """Once a minute, ask a network that can be asked (query_sm) what became of what no receipt has come for."""

@@ -12,8 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from messaging import outbox, sql, transports
-from messaging.models import TransportHealth
+from messaging import outbox, receipts, sql, transports
+from messaging.models import Receipt, TransportHealth
 from smart.lib import clock
 
 
@@ -44,6 +44,7 @@ class Outbox(Collector):
         """Yield each family."""
         yield self._messages()
         yield self._oldest()
+        yield self._unmatched()
         yield from self._transports()
         paused = GaugeMetricFamily("smart_sending_paused", "1 while everything is paused")
         paused.add_metric([], float(outbox.policy().is_paused))
@@ -78,6 +79,12 @@ class Outbox(Collector):
             )
             for channel, seconds in cursor.fetchall():
                 family.add_metric([channel], float(seconds))
+        return family
+
+    def _unmatched(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily("smart_receipts_unmatched", "Receipts of three days whose message is not known")
+        waiting = Receipt.objects.filter(matched_at=None, received_at__gt=self.now - receipts.LOOKED_AT)
+        family.add_metric([], waiting.count())
         return family
 
     def _transports(self) -> Iterator[GaugeMetricFamily]:

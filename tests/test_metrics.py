@@ -26,4 +26,5 @@ def test_it_tells_of_transports_and_the_switch(client: Client, settings, now) ->
 
     assert 'smart_transport_rate{kind="smpp",transport="smsc-1"} 12.5' in told
     assert "smart_sending_paused 0.0" in told
+    assert "smart_receipts_unmatched 0.0" in told
     assert "smart_sending_confirmed 0.0" in told

@@ -1,7 +1,7 @@
 """What every transport is to its sender: a name, channels, and one verb that hands messages to a network."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -76,7 +76,8 @@ class Transport(Protocol):
     """One way to a network; made from one entry of settings.TRANSPORTS by its kind's class.
 
     `hand_over` answers with exactly one outcome for each message, raises nothing, and gives up at each message's
-    deadline; `health` is cheap; `close` ends connections.
+    deadline; `health` is cheap; `close` ends connections. It may also have `query(network_id)`, which asks what became
+    of a message, and `late()`, which gives outcomes that came to be known after `hand_over` had to answer UNCERTAIN.
     """
 
     name: str
@@ -93,3 +94,11 @@ class Transport(Protocol):
     def health(self) -> Health: ...
 
     def close(self) -> None: ...
+
+
+def by_fence(outcomes: Iterable[Outcome]) -> dict[int, list[Outcome]]:
+    """Outcomes by the fence that their messages were claimed under: the late ones of a moment are of many claims."""
+    found: dict[int, list[Outcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.message.fence, []).append(outcome)
+    return found

@@ -135,10 +135,10 @@ class Gateway:
         return answer
 
     def probe(self) -> bool:
-        """True when somebody listens there."""
+        """True when somebody listens there, with the right certificate if it is to have one."""
         try:
-            socket.create_connection((self.host, self.port), timeout=_PROBE_SECONDS).close()
-        except OSError:
+            self._connect(_PROBE_SECONDS).close()
+        except NotSent:
             return False
         return True
 
@@ -157,6 +157,9 @@ class Gateway:
             kept.connection.close()
         if seconds <= 0:
             raise TooLate
+        return self._connect(seconds)
+
+    def _connect(self, seconds: float) -> http.client.HTTPConnection:
         connection = (
             http.client.HTTPSConnection(self.host, self.port, timeout=seconds, context=self._tls)
             if self._tls
@@ -166,7 +169,7 @@ class Gateway:
             connection.connect()
         except OSError as error:
             connection.close()
-            raise NotSent("timeout" if isinstance(error, TimeoutError) else "no_connection") from error
+            raise NotSent(_word(error)) from error
         connection.auto_open = 0  # a connection that broke must not be opened anew behind our back
         return connection
 
@@ -180,6 +183,12 @@ class Gateway:
                 self._idle.append(_Idle(connection, time.monotonic()))
                 return
         connection.close()
+
+
+def _word(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "certificate" if isinstance(error, ssl.SSLCertVerificationError) else "no_connection"
 
 
 def _is_ended(connection: http.client.HTTPConnection) -> bool:
@@ -249,11 +258,3 @@ class Standing:
             return True
         self.failed(self.last_error)
         return False
-
-
-def required(options: dict[str, Any], name: str) -> str:
-    """Return an option that a transport cannot do without. Raises ImproperlyConfigured."""
-    value = options.get(name)
-    if not isinstance(value, str) or not value:
-        raise ImproperlyConfigured(f"Transport {options.get('name', '?')}: {name} is missing")
-    return value

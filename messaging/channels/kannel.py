@@ -7,7 +7,6 @@ of ours logs it.
 A receipt that we could not store is lost unless Kannel's smsbox has `http-request-retry`: it calls once by default.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,20 +16,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 
 from messaging import callbacks
-from messaging.channels.base import Health, Outcome, Outgoing, Verdict
-from messaging.channels.http import Answer, Gateway, NotSent, Standing, TooLate, Unanswered, required
-from messaging.channels.pool import Pool
+from messaging.channels.base import Outcome, Outgoing, Verdict
+from messaging.channels.http import Answer
+from messaging.channels.http_transport import HttpTransport
+from messaging.channels.options import required
 from smart.lib import clock
 
 # 1 delivered, 2 failed, 4 buffered, 8 accepted by the SMSC, 16 rejected by it.
 _DLR_MASK = "31"
 _CODING = {"gsm7": "0", "ucs2": "2"}
-# Our own mistakes, which every message would share: a wrong password, a wrong path, a redirect.
-_MISCONFIGURED = {301, 302, 303, 307, 308, 401, 404, 405, 407, 415}
-_MISCONFIGURED_SECONDS = 30.0
 
 
-class KannelTransport:
+class KannelTransport(HttpTransport):
     """Hands messages to a Kannel, each in a request of its own, over a few kept-alive connections.
 
     Options: url (…/cgi-bin/sendsms), username, password, callback_url; sender, smsc, method (post | get), connections,
@@ -38,15 +35,13 @@ class KannelTransport:
     """
 
     kind = "kannel"
+    # A wrong password, a wrong path, a redirect.
+    misconfigured = frozenset({301, 302, 303, 307, 308, 401, 404, 405, 407, 415})
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self.name = required(options, "name")
+        super().__init__(options, channel="sms", connections=8, seconds=5, batch=100)
         if quote(self.name, safe="") != self.name:
             raise ImproperlyConfigured(f"Transport {self.name}: its name is part of an address: letters, digits, - . _")
-        self.channels = tuple(options.get("channels", ("sms",)))
-        self.weight = int(options.get("weight", 1))
-        self.rate = float(options.get("rate", 0))
-        self.batch = int(options.get("batch", 100))
         self._username = required(options, "username")
         self._password = required(options, "password")
         self._callback_url = required(options, "callback_url")
@@ -58,43 +53,15 @@ class KannelTransport:
         if self._method not in ("POST", "GET"):
             raise ImproperlyConfigured(f"Transport {self.name}: method is post or get")
         reverse("messaging-receipt", args=[self.name, "1"])  # reads every address now, not between gate and hand-over
-        self._seconds = float(options.get("timeout_seconds", 5))
-        self._gateway = Gateway(required(options, "url"), ca_file=str(options.get("ca_file", "")))
-        self._standing = Standing(self._gateway)
-        self._pool = Pool(self._hand_over, name=self.name, size=int(options.get("connections", 8)))
-
-    def hand_over(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """Hand over each message, several at once; one that cannot begin by its deadline is not handed over (M1)."""
-        return self._pool.map(batch)
-
-    def health(self) -> Health:
-        """Up unless the gateway was not there when last tried, or would have none of our messages."""
-        is_up = self._standing.is_up()
-        return Health(is_up, self._pool.in_flight, self._pool.size, "" if is_up else self._standing.last_error)
-
-    def close(self) -> None:
-        """Close the connections when what is under way has ended."""
-        self._pool.close()
-        self._gateway.close()
 
     def _hand_over(self, message: Outgoing) -> Outcome:
-        if self._standing.is_resting():
-            return Outcome(message, Verdict.RETRY, error=self._standing.last_error)
         minutes = self._validity(message.valid_until, clock.now())
         if minutes < 1:
             return Outcome(message, Verdict.NOT_HANDED, error="validity")
         fields = self._fields(message, minutes)
-        try:
-            answer = self._gateway.exchange(
-                self._method, begin_by=message.deadline, seconds=self._seconds, **self._request(fields)
-            )
-        except TooLate:
-            return Outcome(message, Verdict.NOT_HANDED, error="deadline")
-        except NotSent as error:
-            self._standing.failed(str(error))
-            return Outcome(message, Verdict.RETRY, error=str(error))
-        except Unanswered as error:
-            return Outcome(message, Verdict.UNCERTAIN, error=str(error))
+        answer = self._gateway.exchange(
+            self._method, begin_by=message.deadline, seconds=self._seconds, **self._request(fields)
+        )
         return self._judge(message, answer)
 
     def _validity(self, until: datetime, now: datetime) -> int:
@@ -135,12 +102,10 @@ class KannelTransport:
         if status == 202 or (status == 200 and text.startswith(("0:", "3:"))):
             self._standing.worked()
             return Outcome(message, Verdict.ACCEPTED)
+        is_ours = status == 403 and text.startswith("Authorization")
+        if (outcome := self._put_off(message, answer, is_ours=is_ours)) is not None:
+            return outcome
         error = f"http_{status}"
-        if status in (429, 503):
-            return Outcome(message, Verdict.RETRY, error=error, retry_after=5)
-        if status in _MISCONFIGURED or (status == 403 and text.startswith("Authorization")):
-            self._standing.failed(error, seconds=_MISCONFIGURED_SECONDS)
-            return Outcome(message, Verdict.RETRY, error=error, retry_after=_MISCONFIGURED_SECONDS)
         if 400 <= status < 500:
             return Outcome(message, Verdict.REJECTED, error=error)
         return Outcome(message, Verdict.UNCERTAIN, error=error)

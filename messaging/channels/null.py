@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
+from messaging.channels.options import Configured
 
 
-class NullTransport:
+class NullTransport(Configured):
     """Accepts every message; its receipts never come."""
 
     kind = "null"
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self.name = str(options["name"])
-        self.channels = tuple(options.get("channels", ("sms",)))
-        self.weight = int(options.get("weight", 1))
-        self.rate = float(options.get("rate", 0))
-        self.batch = int(options.get("batch", 1000))
+        super().__init__(options, channel="sms", batch=1000)
 
     def hand_over(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         """Take everything."""

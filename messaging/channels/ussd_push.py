@@ -6,7 +6,6 @@ reached; another, in the same HTTP session, ends the dialog. Nothing is stored a
 
 import base64
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
@@ -14,9 +13,10 @@ from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from messaging.channels.base import Health, Outcome, Outgoing, Verdict
-from messaging.channels.http import MOST_BYTES, Answer, Gateway, NotSent, Standing, TooLate, Unanswered, required
-from messaging.channels.pool import Pool
+from messaging.channels.base import Outcome, Outgoing, Verdict
+from messaging.channels.http import MOST_BYTES, Answer, NotSent, TooLate, Unanswered
+from messaging.channels.http_transport import HttpTransport
+from messaging.channels.options import required
 from smart.lib import clock, gsm
 
 _CODING = {"gsm7": "15", "ucs2": "72"}
@@ -25,8 +25,6 @@ _RELEASE_SECONDS = 3.0
 _LATER = 1800.0  # until a line is tried again that was busy or away
 # The gateway must tell us that nobody answered before we stop listening.
 _MARGIN_SECONDS = 2.0
-_MISCONFIGURED = {301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 415}
-_MISCONFIGURED_SECONDS = 30.0
 
 # MAP errors after which another attempt would end the same: unknown subscriber, bearer or teleservice not provisioned,
 # illegal subscriber or equipment, barred, not supported, data missing or unexpected, unknown alphabet.
@@ -48,7 +46,7 @@ class _Ending:
     is_open: bool = False
 
 
-class UssdPushTransport:
+class UssdPushTransport(HttpTransport):
     """Pushes screens and questions through a gateway, one connection for each dialog under way.
 
     Options: url; username and password (HTTP Basic), network_id, question_kinds, connections, timeout_seconds (until a
@@ -56,46 +54,22 @@ class UssdPushTransport:
     """
 
     kind = "ussd"
+    misconfigured = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 415})
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self.name = required(options, "name")
-        self.channels = tuple(options.get("channels", ("ussd",)))
-        self.weight = int(options.get("weight", 1))
-        self.rate = float(options.get("rate", 0))
-        size = int(options.get("connections", 32))
-        # A dialog takes as long as its reader does: no more than can begin at once.
-        self.batch = int(options.get("batch", size))
+        # A dialog takes as long as its reader does: a batch is no more than can begin at once.
+        super().__init__(options, channel="ussd", connections=32, seconds=60)
         self._network = str(options.get("network_id", ""))
         self._question_kinds = frozenset(options.get("question_kinds", ()))
-        self._seconds = float(options.get("timeout_seconds", 60))
         self._question_seconds = float(options.get("question_seconds", 120))
         self._headers = {"Content-Type": "text/xml; charset=utf-8"}
         if options.get("username"):
             pair = f"{options['username']}:{required(options, 'password')}"
             self._headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        self._gateway = Gateway(required(options, "url"), ca_file=str(options.get("ca_file", "")))
-        self._standing = Standing(self._gateway)
-        self._pool = Pool(self._hand_over, name=self.name, size=size)
-
-    def hand_over(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """Push each message, several at once; one that cannot begin by its deadline is not handed over (M1)."""
-        return self._pool.map(batch)
-
-    def health(self) -> Health:
-        """Up unless the gateway was not there when last tried, or would have none of our dialogs."""
-        is_up = self._standing.is_up()
-        return Health(is_up, self._pool.in_flight, self._pool.size, "" if is_up else self._standing.last_error)
-
-    def close(self) -> None:
-        """Close the connections when the dialogs under way have ended."""
-        self._pool.close()
-        self._gateway.close()
 
     def _hand_over(self, message: Outgoing) -> Outcome:
         if not gsm.fits_ussd(message.text):
             return Outcome(message, Verdict.REJECTED, error="too_long")
-        if self._standing.is_resting():
-            return Outcome(message, Verdict.RETRY, error=self._standing.last_error)
         is_question = message.message_class == "survey" or message.kind in self._question_kinds
         seconds = min(
             self._question_seconds if is_question else self._seconds,
@@ -103,23 +77,15 @@ class UssdPushTransport:
         )
         if seconds <= _MARGIN_SECONDS:
             return Outcome(message, Verdict.NOT_HANDED, error="validity")
-        try:
-            answer = self._gateway.exchange(
-                "POST",
-                body=_dialog(
-                    message, is_question=is_question, seconds=seconds - _MARGIN_SECONDS, network=self._network
-                ),
-                headers=self._headers,
-                begin_by=message.deadline,
-                seconds=seconds,
-            )
-        except TooLate:
-            return Outcome(message, Verdict.NOT_HANDED, error="deadline")
-        except NotSent as error:
-            self._standing.failed(str(error))
-            return Outcome(message, Verdict.RETRY, error=str(error))
-        except Unanswered as error:
-            return Outcome(message, Verdict.UNCERTAIN, error=str(error))
+        answer = self._gateway.exchange(
+            "POST",
+            body=_dialog(message, is_question=is_question, seconds=seconds - _MARGIN_SECONDS, network=self._network),
+            headers=self._headers,
+            begin_by=message.deadline,
+            seconds=seconds,
+        )
+        if (outcome := self._put_off(message, answer)) is not None:
+            return outcome
         ending = self._judge(answer)
         if ending.is_open:
             self._release(answer.cookies)
@@ -133,14 +99,8 @@ class UssdPushTransport:
         )
 
     def _judge(self, answer: Answer) -> _Ending:
-        error = f"http_{answer.status}"
-        if answer.status in (429, 503):
-            return _Ending(Verdict.RETRY, error, retry_after=5)
-        if answer.status in _MISCONFIGURED:
-            self._standing.failed(error, seconds=_MISCONFIGURED_SECONDS)
-            return _Ending(Verdict.RETRY, error, retry_after=_MISCONFIGURED_SECONDS)
         if answer.status != 200:
-            return _Ending(Verdict.UNCERTAIN, error)
+            return _Ending(Verdict.UNCERTAIN, f"http_{answer.status}")
         self._standing.worked()
         dialog = _parse(answer.body)
         return _Ending(Verdict.UNCERTAIN, "garbage") if dialog is None else _read(dialog)

@@ -10,12 +10,14 @@ WITH fresh AS MATERIALIZED (
     SELECT r.month, r.id, r.status, r.transport, r.network_id, COALESCE(r.message_month, n.month) AS message_month,
            COALESCE(r.message_id, n.message_id) AS message_id, r.message_id IS NULL AS is_part
     FROM messaging_receipt r
-    LEFT JOIN messaging_networkid n ON r.message_id IS NULL AND r.network_id <> '' AND n.network_id = r.network_id
-        AND n.transport = r.transport AND n.month >= %(oldest)s
+    LEFT JOIN LATERAL (  -- by its index, one by one: a join would read the month's names for a receipt of nobody
+        SELECT month, message_id FROM messaging_networkid
+        WHERE r.message_id IS NULL AND r.network_id <> '' AND network_id = r.network_id AND transport = r.transport
+          AND month >= %(oldest)s ORDER BY month DESC LIMIT 1) n ON true
     -- One that came before its message was marked waits for that: it would find nothing to end.
     JOIN messaging_message m ON m.month = COALESCE(r.message_month, n.month)
         AND m.id = COALESCE(r.message_id, n.message_id) AND m.state NOT IN ('waiting', 'claimed')
-    WHERE r.matched_at IS NULL AND r.received_at <= %(now)s
+    WHERE r.matched_at IS NULL AND r.received_at > %(since)s AND r.received_at <= %(now)s
     ORDER BY r.received_at LIMIT %(limit)s FOR UPDATE OF r SKIP LOCKED
 ), noted AS (
     UPDATE messaging_receipt r SET matched_at = %(now)s, message_id = f.message_id, message_month = f.message_month
@@ -39,7 +41,9 @@ WITH told AS (
         WHEN n.undelivered THEN 'undelivered' WHEN n.delivered THEN 'delivered' ELSE '' END AS status
     FROM told LEFT JOIN LATERAL (
         SELECT bool_or(status = 'undelivered') AS undelivered, bool_and(status = 'delivered') AS delivered
-        FROM messaging_networkid n WHERE n.month = told.month AND n.message_id = told.id
+        FROM messaging_networkid n WHERE n.message_id = told.id
+          -- Not "=": while a partition has no statistics yet, the whole month's key would be read beside the index.
+          AND n.month IS NOT DISTINCT FROM told.month
     ) n ON true
 )
 UPDATE messaging_message m SET state = k.status, why = '', lease_until = NULL, ended_at = %(now)s,
@@ -49,9 +53,9 @@ WHERE m.month = k.month AND m.id = k.id AND k.status <> '' AND m.state IN ('subm
 """
 
 
-def match_receipts(*, now: datetime, limit: int) -> int:
-    """Find the messages of stored receipts and end them accordingly; return how many receipts found theirs."""
-    found = rows(_MATCH, {"now": now, "oldest": oldest_month(now), "limit": limit})
+def match_receipts(*, now: datetime, since: datetime, limit: int) -> int:
+    """Find the messages of receipts stored since then and end them accordingly; return how many found theirs."""
+    found = rows(_MATCH, {"now": now, "since": since, "oldest": oldest_month(now), "limit": limit})
     if found:
         months, ids, statuses = (list(column) for column in zip(*found, strict=True))
         rows(_APPLY, {"months": months, "ids": ids, "statuses": statuses, "now": now})

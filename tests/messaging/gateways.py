@@ -1,6 +1,7 @@
 """An HTTP gateway of our own in a thread, which answers as it is told, or not at all; and messages to hand over."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -33,12 +34,13 @@ class FakeGateway:
 
     port: int
     behave: Behaviour
+    tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     came: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     over: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}{path}"
 
 
 def reply(status: str, body: bytes = b"", *headers: str) -> bytes:
@@ -48,10 +50,10 @@ def reply(status: str, body: bytes = b"", *headers: str) -> bytes:
 
 
 @contextmanager
-def serve(behave: Behaviour) -> Iterator[FakeGateway]:
+def serve(behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> Iterator[FakeGateway]:
     """Serve on a loopback port until the block ends; every thread and socket ends with it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        gateway = FakeGateway(listener.getsockname()[1], behave)
+        gateway = FakeGateway(listener.getsockname()[1], behave, tls)
         threads: list[threading.Thread] = []
         open_sockets: list[socket.socket] = []
 
@@ -61,6 +63,8 @@ def serve(behave: Behaviour) -> Iterator[FakeGateway]:
                     connection, _ = listener.accept()
                 except OSError:
                     return
+                if tls is not None:
+                    connection = tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
                 open_sockets.append(connection)
                 thread = threading.Thread(target=_serve, args=(gateway, connection, len(open_sockets)))
                 threads.append(thread)

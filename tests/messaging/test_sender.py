@@ -176,6 +176,28 @@ def test_a_receipt_that_names_our_message_before_it_is_marked_is_not_lost(noon, 
     assert states() == {"delivered": 1}
 
 
+@pytest.mark.parametrize(
+    ("age", "is_thorough", "is_found"),
+    [
+        (timedelta(minutes=9), False, True),
+        (timedelta(minutes=11), False, False),
+        (timedelta(minutes=11), True, True),
+        (timedelta(days=3, minutes=1), True, False),
+    ],
+)
+def test_a_receipt_is_looked_at_for_ten_minutes_and_thoroughly_for_three_days(
+    noon, make_member, put, send, age, is_thorough, is_found
+):
+    """Receipts of nobody, thousands of them, must not be looked up every second for good."""
+    put(make_member())
+    send()
+    message = Message.objects.get()
+    report = Report("network", "delivered", message_id=message.pk, message_month=message.month)
+    receipts.store([report], now=noon - age)
+
+    assert receipts.match(now=noon, is_thorough=is_thorough) == is_found
+
+
 def test_a_message_of_parts_is_delivered_when_all_are(noon, make_member, put, send, network):
     put(make_member())
     network.answer = lambda message: Outcome(message, Verdict.ACCEPTED, ("p1", "p2"))

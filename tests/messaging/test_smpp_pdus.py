@@ -119,6 +119,35 @@ def test_submit_sm_says_what_it_has_to():
     assert (read.short_message, read.user_message_reference) == ("Чай".encode("utf-16-be"), 513)
 
 
+@pytest.mark.parametrize("segmentation", ["udh", "message_payload"])
+@pytest.mark.parametrize("text", ["Чай", "Tea €", "я" * 200], ids=["ucs2", "gsm7", "long"])
+@pytest.mark.parametrize("reference", [None, 513])
+def test_submit_sm_is_octet_for_octet_what_smpplib_writes(text, segmentation, reference):
+    for part in pdus.parts_of(text, reference=1, segmentation=segmentation):
+        ours = pdus.submit(
+            part, source=SOURCE, msisdn=NUMBER, validity="261123155959000+", sequence=9, user_reference=reference
+        )
+
+        theirs = pdus.write(
+            "submit_sm", 9, source_addr="SMART", source_addr_ton=5, source_addr_npi=0, destination_addr=NUMBER,
+            dest_addr_ton=1, dest_addr_npi=1, esm_class=part.esm_class, validity_period="261123155959000+",
+            registered_delivery=1, data_coding=part.data_coding, user_message_reference=reference,
+            **{"message_payload" if part.is_payload else "short_message": part.octets},
+        )  # fmt: skip
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("status", [0, 0x64])
+def test_deliver_sm_resp_is_octet_for_octet_what_smpplib_writes(status):
+    assert pdus.acknowledge(9, status) == pdus.write("deliver_sm_resp", 9, status=status, message_id="")
+
+
+def test_a_refusal_has_no_body_and_is_read():
+    heard = pdus.read(struct.pack(">LLLL", 16, 0x80000004, 0x58, 9))
+
+    assert (heard.name, heard.status, heard.message_id) == ("submit_sm_resp", 0x58, "")
+
+
 @pytest.mark.parametrize(
     "instant",
     [

@@ -3,11 +3,13 @@
 import logging
 import re
 import socket
+import struct
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,19 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 from messaging.channels.base import Outgoing, Verdict
-from messaging.channels.smpp import SmppTransport, link
+from messaging.channels.smpp import SmppTransport, link, window, wire
+from messaging.channels.smpp.handing import Batch, Handing
+from messaging.channels.smpp.pdus import Address, parts_of
+from messaging.channels.smpp.peer import Peer
+from messaging.channels.smpp.submits import Submits
+from messaging.models import Attempt, Message, NetworkId
 from messaging.receipts import Report
+from messaging.sender import Sender
 from smart.local import processes
+from tests.messaging.conftest import at, make_member, noon, put
 from tests.peers.smsc.server import Smsc
 
+__all__ = ["at", "make_member", "noon", "put"]
 NUMBER = "77010000001"
 VALID_UNTIL = datetime(2026, 11, 23, 15, 59, 30, 500_000, tzinfo=UTC)
 TEXT = "Чай -20%"
@@ -114,6 +124,57 @@ def in_thread(transport: SmppTransport, batch: list[Outgoing]) -> Callable[[], l
         return outcomes
 
     return join
+
+
+class ByHand:
+    """An SMSC that is answered for by the test: it takes binds and enquire_link, and keeps the numbers of submit_sm."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.port: int = listener.getsockname()[1]
+        self.submitted: list[int] = []
+        self.reads = threading.Event()
+        self.reads.set()
+        self._listener = listener
+        self._peer = listener
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._peer, _ = self._listener.accept()
+            except OSError:
+                return
+            with suppress(OSError), self._peer, self._peer.makefile("rb") as stream:
+                while len(head := stream.read(16)) == 16:
+                    length, command, _status, sequence = struct.unpack(">IIII", head)
+                    stream.read(length - 16)
+                    if command == 0x04:
+                        self.submitted.append(sequence)
+                        self.reads.wait(10)
+                    else:
+                        self.answer(sequence, command=command, body=b"smsc\0" if command == 0x09 else b"")
+
+    def answer(self, sequence: int, status: int = 0, *, command: int = 0x04, body: bytes = b"") -> None:
+        """Answer a PDU."""
+        self._peer.sendall(struct.pack(">IIII", 16 + len(body), command | 0x80000000, status, sequence) + body)
+
+    def close(self) -> None:
+        """End it."""
+        self.reads.set()
+        for each in (self._listener, self._peer):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+
+
+@pytest.fixture
+def by_hand() -> Iterator[ByHand]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        smsc = ByHand(listener)
+        yield smsc
+        smsc.close()
 
 
 # An SMSC that behaves
@@ -458,6 +519,182 @@ def test_an_smsc_that_is_slower_than_we_are_patient(start_smsc, connect):
 
     assert (outcome.verdict, outcome.error) == (Verdict.UNCERTAIN, "no_answer_from_smsc")
     assert len(smsc.log()) == 1
+
+
+def late(transport: SmppTransport, count: int = 1) -> list[Any]:
+    """So many late outcomes, as they come."""
+    found: list[Any] = []
+    assert processes.wait_until(lambda: (found.extend(transport.late()), len(found) >= count)[1], seconds=5), found
+    return found
+
+
+def test_an_answer_after_we_gave_up_is_told_late_and_once(start_smsc, connect):
+    smsc = start_smsc(response_ms=600)
+    transport = connect(smsc.port, response_timeout_seconds=0.3)
+    (first,) = transport.hand_over([message(7)])
+
+    (outcome,) = late(transport)
+
+    assert (first.verdict, first.network_ids) == (Verdict.UNCERTAIN, ())
+    assert (outcome.verdict, outcome.message, outcome.network_ids) == (
+        Verdict.ACCEPTED, first.message, (smsc.log()[0]["id"],),
+    )  # fmt: skip
+    assert transport.late() == []
+
+
+@pytest.mark.parametrize("status", [0x58, 0x0B], ids=["throttled", "no-such-number"])
+def test_a_refusal_after_we_gave_up_is_told_late(by_hand, connect, status):
+    transport = connect(by_hand.port, response_timeout_seconds=0.3)
+    (first,) = transport.hand_over([message()])
+
+    by_hand.answer(by_hand.submitted[0], status)
+
+    (outcome,) = late(transport)
+    assert first.verdict == Verdict.UNCERTAIN
+    assert (outcome.verdict, outcome.network_ids, outcome.error) == (Verdict.REJECTED, (), f"late:smpp:{status:#04x}")
+
+
+def test_a_long_text_is_late_when_its_last_part_is_and_names_what_was_not_named(by_hand, connect):
+    transport = connect(by_hand.port, response_timeout_seconds=0.5)
+    join = in_thread(transport, [message(text=LONG)])
+    for part, body in enumerate([b"one\0", b"two\0"]):
+        assert processes.wait_until(lambda part=part: len(by_hand.submitted) > part, seconds=5)
+        by_hand.answer(by_hand.submitted[part], body=body)
+    (first,) = join()
+
+    by_hand.answer(by_hand.submitted[2], body=b"three\0")
+
+    (outcome,) = late(transport)
+    assert (first.verdict, first.network_ids) == (Verdict.UNCERTAIN, ("one", "two"))
+    assert (outcome.verdict, outcome.network_ids) == (Verdict.ACCEPTED, ("three",))
+
+
+def test_a_long_text_of_which_the_rest_never_left_is_never_late(by_hand, connect):
+    transport = connect(by_hand.port, response_timeout_seconds=0.3)
+    transport.hand_over([message(1, LONG)])  # its first part is not answered in time
+
+    by_hand.answer(by_hand.submitted[0], body=b"one\0")
+    by_hand.answer(by_hand.submitted[0], body=b"one\0")
+
+    join = in_thread(transport, [message(2)])
+    assert processes.wait_until(lambda: len(by_hand.submitted) == 2, seconds=5)
+    by_hand.answer(by_hand.submitted[1], body=b"two\0")
+    assert verdicts(join()) == {"accepted": 1}
+    assert transport.late() == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("_MOST_REMEMBERED", 0), ("_REMEMBERED_SECONDS", 0.0)], ids=["count", "age"]
+)
+def test_what_was_given_up_is_not_remembered_for_ever(by_hand, connect, monkeypatch, limit, value):
+    monkeypatch.setattr(window, limit, value)
+    transport = connect(by_hand.port, response_timeout_seconds=0.3)
+    transport.hand_over([message(1)])
+
+    by_hand.answer(by_hand.submitted[0], body=b"one\0")
+
+    transport.hand_over([message(2)])
+    assert transport.late() == []
+
+
+def test_an_answer_of_another_connection_is_none_of_ours(by_hand, connect):
+    transport = connect(by_hand.port, response_timeout_seconds=0.3)
+    transport.hand_over([message(1)])
+    by_hand._peer.shutdown(socket.SHUT_RDWR)
+    assert processes.wait_until(lambda: transport._link.generation == 2 and up(transport), seconds=5)
+
+    by_hand.answer(by_hand.submitted[0], body=b"one\0")
+
+    transport.hand_over([message(2)])
+    assert transport.late() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_late_answer_names_the_message_so_that_its_receipt_finds_it(noon, make_member, put, by_hand, connect):
+    transport = connect(by_hand.port, response_timeout_seconds=0.3)
+    sender = Sender(transport)
+    put(make_member())
+    sender.step()
+    unknown = Message.objects.get()
+
+    by_hand.answer(by_hand.submitted[0], body=b"one\0")
+
+    assert unknown.state == "unknown"
+    assert processes.wait_until(lambda: (sender.step(), Message.objects.get().state == "submitted")[1], seconds=5)
+    submitted = Message.objects.get()
+    assert NetworkId.objects.get(network_id="one").message_id == submitted.pk
+    assert Attempt.objects.get().outcome == "accepted"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_late_refusal_is_recorded_and_repeats_no_offer(noon, make_member, put, by_hand, connect):
+    transport = connect(by_hand.port, response_timeout_seconds=0.3)
+    sender = Sender(transport)
+    put(make_member())
+    sender.step()
+
+    by_hand.answer(by_hand.submitted[0], 0x58)
+
+    refused = Attempt.objects.filter(outcome="rejected", error="late:smpp:0x58")
+    assert processes.wait_until(lambda: (sender.step(), refused.exists())[1], seconds=5)
+    assert Message.objects.get().state == "unknown"
+    assert len(by_hand.submitted) == 1
+
+
+def test_an_answer_to_one_part_after_another_found_no_room_breaks_nothing(by_hand, connect):
+    transport = connect(by_hand.port, throttle_pause_seconds=30)
+    join = in_thread(transport, [message(text=LONG, seconds=0.5)])
+    assert processes.wait_until(lambda: len(by_hand.submitted) == 1, seconds=5)
+    by_hand.answer(by_hand.submitted[0], body=b"one\0")
+    assert processes.wait_until(lambda: len(by_hand.submitted) == 3, seconds=5)
+    by_hand.answer(by_hand.submitted[2], 0x58)
+    (outcome,) = join()
+
+    by_hand.answer(by_hand.submitted[1], body=b"two\0")
+
+    assert (outcome.verdict, outcome.network_ids) == (Verdict.UNCERTAIN, ())
+    assert processes.wait_until(lambda: transport.health().in_flight == 0, seconds=5)
+    assert not processes.wait_until(lambda: transport._link.generation != 1, seconds=0.3)
+    assert transport.late() == []
+
+
+def test_an_smsc_that_stops_reading_costs_no_time_and_what_was_not_written_is_not_handed(by_hand, connect):
+    transport = connect(by_hand.port, window=100_000, response_timeout_seconds=5, segmentation="message_payload")
+    by_hand.reads.clear()
+    batch = messages(8000, "Чай «Алатау» " * 70, seconds=2)
+    began, worked = time.monotonic(), time.process_time()
+    join = in_thread(transport, batch)
+    assert processes.wait_until(lambda: transport.health().in_flight > 10, seconds=5)
+    time.sleep(1.5)
+
+    assert time.process_time() - worked < 0.7 * (time.monotonic() - began)
+    by_hand.close()
+    counted = verdicts(join())
+    assert counted["not_handed"] > 1000
+    assert counted["uncertain"] == 8000 - counted["not_handed"]
+
+
+def test_a_socket_that_takes_nothing_is_not_tried_over_and_over(monkeypatch):
+    class Full:
+        tries = 0
+
+        def send(self, octets: bytes) -> int:
+            self.tries += 1
+            assert self.tries < 10
+            raise BlockingIOError
+
+    full = Full()
+    monkeypatch.setattr(wire, "_open", lambda peer: full)
+    peer = Peer("smsc", "127.0.0.1", 1, "smart", Address("SMART", 5, 0))
+    one = message()
+    handing = Handing(Batch([one]), 0, one, parts_of(TEXT, reference=1, segmentation="udh"), "", [""])
+    submits = Submits(peer, late=lambda outcome: None)
+    submits.waiting.put(handing)
+
+    submits.write(wire.Wire(peer))
+
+    assert full.tries == 1
+    assert (len(submits.waiting), submits.window.in_flight, handing.is_settled) == (1, 0, False)
 
 
 def test_nothing_is_written_after_its_deadline(start_smsc, connect):

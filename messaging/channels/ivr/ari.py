@@ -50,12 +50,12 @@ class TooLate(Exception):
 class Rest:
     """Requests to Asterisk, safe to use from any thread."""
 
-    def __init__(self, *, url: str, username: str, password: str) -> None:
+    def __init__(self, *, url: str, username: str, password: str, ca_file: str = "") -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("ivr: url must be like http://127.0.0.1:8088/ari")
-        self.is_tls = parts.scheme == "https"
-        self.host, self.port = parts.hostname, parts.port or (443 if self.is_tls else 80)
+        self.tls = ssl.create_default_context(cafile=ca_file or None) if parts.scheme == "https" else None
+        self.host, self.port = parts.hostname, parts.port or (443 if self.tls else 80)
         self.base = parts.path.rstrip("/")
         self.headers = {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
 
@@ -78,7 +78,7 @@ class Rest:
         """The address of the WebSocket."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         target = self._target("/events", {"app": app})
-        return f"{'wss' if self.is_tls else 'ws'}://{host}:{self.port}{target}"
+        return f"{'wss' if self.tls else 'ws'}://{host}:{self.port}{target}"
 
     def _target(self, path: str, query: dict[str, str]) -> str:
         return self.base + quote(path) + ("?" + urlencode(query) if query else "")
@@ -88,8 +88,8 @@ class Rest:
         if patience <= 0:
             raise TooLate
         connection = (
-            http.client.HTTPSConnection(self.host, self.port, timeout=patience, context=ssl.create_default_context())
-            if self.is_tls
+            http.client.HTTPSConnection(self.host, self.port, timeout=patience, context=self.tls)
+            if self.tls
             else http.client.HTTPConnection(self.host, self.port, timeout=patience)
         )
         try:
@@ -132,7 +132,7 @@ class Events:
         went_down: Callable[[], None],
         tidy: Callable[[], None],
     ) -> None:
-        self._url, self._headers = rest.events_url(app), rest.headers
+        self._url, self._headers, self._tls = rest.events_url(app), rest.headers, rest.tls
         self._came_up, self._arrived, self._went_down, self._tidy = came_up, arrived, went_down, tidy
         self._closing = threading.Event()
         self._socket: ClientConnection | None = None
@@ -175,6 +175,7 @@ class Events:
         return connect(
             self._url,
             additional_headers=self._headers,
+            ssl=self._tls,
             open_timeout=_CONNECTING,
             ping_interval=_KEEPALIVE,
             ping_timeout=_KEEPALIVE,
@@ -216,6 +217,8 @@ def _decoded(text: str | bytes) -> Any:
 
 
 def _word(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "certificate"
     if isinstance(error, InvalidStatus):
         return f"ari_{error.response.status_code}"
     return "not_connected" if isinstance(error, OSError | Unreachable) else "events_lost"

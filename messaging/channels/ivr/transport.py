@@ -15,26 +15,27 @@ from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.channels.ivr import causes
 from messaging.channels.ivr.ari import Event, Events, Rest, Unanswered, Unreachable
 from messaging.channels.ivr.call import LOST, NOT_PLAYED, STOP, Call, Manner
+from messaging.channels.options import Configured
 from smart.lib import clock
 
 logger = logging.getLogger(__name__)
 
 _KNOWN = {
     "name", "kind", "channels", "weight", "rate", "url", "username", "password", "app", "endpoint", "caller_id",
-    "lines", "ring_seconds", "most_seconds", "key_seconds", "prompts_at",
+    "lines", "ring_seconds", "most_seconds", "key_seconds", "prompts_at", "ca_file",
 }  # fmt: skip
 _BEGINNINGS = {"Dial", "ChannelStateChange", "StasisStart"}
 _COMING_UP = 3.0  # seconds a batch waits for the WebSocket
 _SILENCE = 60.0  # seconds without calls after one stayed silent
 
 
-class IvrTransport:
+class IvrTransport(Configured):
     """Calls through Asterisk.
 
-    Options: name, url (http://127.0.0.1:8088/ari), username, password; channels, weight, rate, app ("smart": one
-    process an application), endpoint ("PJSIP/{number}@kcell"), caller_id, lines (calls at once), ring_seconds,
-    most_seconds (of talk), key_seconds (to wait for a key), prompts_at (where Asterisk finds the folder of prompts: a
-    path, or an http address that it fetches them from).
+    Options: name, url (http://127.0.0.1:8088/ari), username, password; channels, weight, rate, ca_file (for https), app
+    ("smart": one process an application), endpoint ("PJSIP/{number}@kcell"), caller_id, lines (calls at once),
+    ring_seconds, most_seconds (of talk), key_seconds (to wait for a key), prompts_at (where Asterisk finds the folder
+    of prompts: a path, or an http address that it fetches them from).
     """
 
     kind = "ivr"
@@ -44,11 +45,8 @@ class IvrTransport:
             raise ValueError(f"ivr: unknown options: {', '.join(unknown)}")
         if missing := [key for key in ("name", "url", "username", "password") if not options.get(key)]:
             raise ValueError(f"ivr: missing options: {', '.join(missing)}")
-        self.name = str(options["name"])
-        self.channels = tuple(options.get("channels", ("ivr",)))
-        self.weight = int(options.get("weight", 1))
-        self.rate = float(options.get("rate", 0))
-        self.batch = self.lines = int(options.get("lines", 10))
+        self.lines = int(options.get("lines", 10))
+        super().__init__(options, channel="ivr", batch=self.lines)
         self.manner = _manner(options)
         self.prompts_at = str(options.get("prompts_at") or Path(settings.MEDIA_ROOT) / "prompts").rstrip("/")
         self._calls: dict[str, Call] = {}
@@ -59,7 +57,12 @@ class IvrTransport:
         self._last_error = ""
         self._is_closed = False
         self._pool = ThreadPoolExecutor(self.lines, thread_name_prefix=f"call-{self.name}")
-        self._rest = Rest(url=options["url"], username=options["username"], password=options["password"])
+        self._rest = Rest(
+            url=options["url"],
+            username=options["username"],
+            password=options["password"],
+            ca_file=str(options.get("ca_file", "")),
+        )
         self._events = Events(
             self._rest,
             app=self.manner.app,

@@ -29,16 +29,16 @@ class Batch:
                 if not self._open:
                     self._is_over.set()
 
+    def outcome(self, place: int) -> Outcome | None:
+        """That message's outcome, if it is known."""
+        return self._outcomes[place]
+
     def wait(self, seconds: float) -> list[Outcome]:
         """All outcomes; of what has none after so long, nobody can say."""
         self._is_over.wait(seconds)
         for place, message in enumerate(self._messages):
             self.settle(place, Outcome(message, Verdict.UNCERTAIN, error="no_outcome"))
         return [outcome for outcome in self._outcomes if outcome is not None]
-
-    def has(self, place: int) -> bool:
-        """True when that message's outcome is known."""
-        return self._outcomes[place] is not None
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Handing:
 
     @property
     def is_settled(self) -> bool:
-        return self.batch.has(self.place)
+        return self.batch.outcome(self.place) is not None
 
     def settle(self, verdict: Verdict, error: str = "", *, retry_after: float = 0) -> None:
         """End it. The ids of a message taken in part name it too, unless a part surely never arrived."""
@@ -66,7 +66,18 @@ class Handing:
     def never_written(self, error: str) -> None:
         """End it for want of time or a connection: nothing of it left, or only a part."""
         if self.accepted or self.in_flight:
-            self.ids.clear()  # it cannot be whole: no receipt of a part may say that it arrived
+            self.ids = [""] * len(self.parts)  # it cannot be whole: no receipt of a part may say that it arrived
             self.settle(Verdict.UNCERTAIN, error)
         else:
             self.settle(Verdict.NOT_HANDED, error)
+
+    def late(self, verdict: Verdict, error: str = "") -> Outcome | None:
+        """The outcome that an answer tells after we stopped waiting; None unless nobody could say until then.
+
+        It names the parts that the first outcome did not name: naming them again would undo their receipts.
+        """
+        first = self.batch.outcome(self.place)
+        if first is None or first.verdict is not Verdict.UNCERTAIN:
+            return None
+        ids = tuple(name for name in self.ids if name and name not in first.network_ids)
+        return Outcome(self.message, verdict, ids if verdict is Verdict.ACCEPTED else (), error)

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from messaging.channels.smpp import pdus
 from messaging.channels.smpp.link import Link
@@ -37,13 +37,13 @@ class Keeper:
         """Take a deliver_sm; called by the link's thread. What is no receipt is acknowledged and counted."""
         if not pdus.is_receipt(heard.fields):
             self.from_subscribers += 1
-            _answer(link, link.generation, heard.sequence, pdus.OK)
+            _answer(link, heard.sequence)
             return
         receipt = pdus.receipt_of(heard.fields)
         if receipt is None:
             self.unreadable += 1
             RECEIPTS.labels(self._name, "malformed").inc()
-            _answer(link, link.generation, heard.sequence, pdus.OK)
+            _answer(link, heard.sequence)
             return
         report = Report(self._name, receipt.status, receipt.network_id, receipt.error, receipt.raw)
         with self._changed:
@@ -52,7 +52,7 @@ class Keeper:
                 self._waiting.append((link, link.generation, heard.sequence, report))
                 self._changed.notify()
         if is_full:
-            _answer(link, link.generation, heard.sequence, pdus.TRY_LATER)
+            _answer(link, heard.sequence, pdus.TRY_LATER)
 
     def close(self) -> None:
         """Store what has come and end."""
@@ -76,7 +76,6 @@ class Keeper:
     def _keep(self, lot: Sequence[tuple[Link, int, int, Report]]) -> None:
         status = pdus.OK
         try:
-            close_old_connections()
             self._store([report for *_, report in lot], now=clock.now())
         except Exception as error:
             # Whatever kept them from being stored, the SMSC still has them and will bring them again.
@@ -88,9 +87,12 @@ class Keeper:
             self.last_error = ""
             self.stored += len(lot)
             RECEIPTS.labels(self._name, "stored").inc(len(lot))
+        answers: dict[tuple[Link, int], list[bytes]] = {}
         for link, generation, sequence, _ in lot:
-            _answer(link, generation, sequence, status)
+            answers.setdefault((link, generation), []).append(pdus.acknowledge(sequence, status))
+        for (link, generation), units in answers.items():
+            link.reply(generation, b"".join(units))
 
 
-def _answer(link: Link, generation: int, sequence: int, status: int) -> None:
-    link.reply(generation, pdus.write("deliver_sm_resp", sequence, status=status))
+def _answer(link: Link, sequence: int, status: int = pdus.OK) -> None:
+    link.reply(link.generation, pdus.acknowledge(sequence, status))

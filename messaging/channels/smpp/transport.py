@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,18 +10,22 @@ from django.core.exceptions import ImproperlyConfigured
 
 from messaging import receipts
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
+from messaging.channels.options import Configured
 from messaging.channels.smpp import pdus
 from messaging.channels.smpp.handing import Batch, Handing
-from messaging.channels.smpp.link import Link, Peer, Query
+from messaging.channels.smpp.link import Link
 from messaging.channels.smpp.pdus import Address, Heard, Unsendable
+from messaging.channels.smpp.peer import Peer
+from messaging.channels.smpp.queries import Query
 from messaging.channels.smpp.receipts import Keeper
 
 _LONGEST = {"system_id": 15, "password": 8, "system_type": 12, "source": 20}  # octets, by SMPP 3.4
 _ALPHANUMERIC, _INTERNATIONAL, _SHORT = (5, 0), (1, 1), (3, 0)  # type of number, numbering plan
 _LONGEST_ALPHANUMERIC = 11
+_MOST_LATE = 10_000  # outcomes kept for whoever asks
 
 
-class SmppTransport:
+class SmppTransport(Configured):
     """Hands messages to an SMSC over one bind, many at a time; keeps its receipts.
 
     Options: host, port, system_id, password, source; system_type, bind (transceiver | tx_rx), tls, tls_verify, ca_file,
@@ -31,17 +36,14 @@ class SmppTransport:
     kind = "smpp"
 
     def __init__(self, options: dict[str, Any], *, store: Callable[..., int] = receipts.store) -> None:
-        self.name = str(options["name"])
-        self.channels = tuple(options.get("channels", ("sms",)))
-        self.weight = int(options.get("weight", 1))
-        self.rate = float(options.get("rate", 0))
-        self.batch = int(options.get("batch", 500))
+        super().__init__(options, channel="sms", batch=500)
         self._segmentation = self._choice(options, "segmentation", "udh", "message_payload")
         is_pair = self._choice(options, "bind", "transceiver", "tx_rx") == "tx_rx"
         self._peer = self._read_peer(options)
         self._keeper = Keeper(self.name, store)
-        self._link = Link(self._peer, "bind_transmitter" if is_pair else "bind_transceiver", self._heard)
-        self._links = [self._link, *([Link(self._peer, "bind_receiver", self._heard)] if is_pair else [])]
+        self._late: deque[Outcome] = deque(maxlen=_MOST_LATE)
+        self._link = self._bind("bind_transmitter" if is_pair else "bind_transceiver")
+        self._links = [self._link, *([self._bind("bind_receiver")] if is_pair else [])]
 
     def hand_over(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         """Submit each message; returns when the SMSC has answered for all of them, or nobody will."""
@@ -57,6 +59,13 @@ class SmppTransport:
         latest = max((message.deadline for message in batch), default=0.0)
         # The link settles everything itself; the rest is in case that its thread is no more.
         return outcomes.wait(max(0.0, latest - time.monotonic()) + 2 * self._peer.response_seconds + 5)
+
+    def late(self) -> list[Outcome]:
+        """What became of messages whose outcome was UNCERTAIN, told by answers that came after all; each once.
+
+        ACCEPTED with the names that are new, or REJECTED: the SMSC surely does not have it (whole).
+        """
+        return [self._late.popleft() for _ in range(len(self._late))]
 
     def query(self, network_id: str) -> str | None:
         """Ask what became of a message: delivered, undelivered, underway, or None when the SMSC does not say."""
@@ -77,6 +86,9 @@ class SmppTransport:
         self._keeper.close()
         for link in self._links:
             link.close()
+
+    def _bind(self, command: str) -> Link:
+        return Link(self._peer, command, self._heard, self._late.append)
 
     def _heard(self, link: Link, heard: Heard) -> None:
         self._keeper.heard(link, heard)

@@ -5,6 +5,7 @@ import queue
 import shutil
 import subprocess
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,17 +25,26 @@ def why_not() -> str:
 class Smsc:
     """An SMSC in a process of its own: `with Smsc(tmp_path, receipts="early") as smsc`, then `smsc.port`."""
 
-    def __init__(self, folder: Path, **behaviour: Any) -> None:
-        self.path = folder / "smsc.log"
-        given = {"log": str(self.path), **behaviour}
+    def __init__(self, folder: Path, *, name: str = "smsc", **behaviour: Any) -> None:
+        self.name, self.path = name, folder / f"{name}.log"
+        self._given = {"log": str(self.path), **behaviour}
+        self._start()
+
+    def _start(self) -> None:
         self._process = subprocess.Popen(
-            ["node", str(FOLDER / "smsc.js"), json.dumps(given)],
+            ["node", str(FOLDER / "smsc.js"), json.dumps(self._given)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+        self.seen: Counter[str] = Counter()  # events since it started
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.port: int = self.wait_for("listening")["port"]
+
+    def restart(self) -> None:
+        """Come back where it was, with the log it had; it remembers nothing else."""
+        self._given["port"] = self.port
+        self._start()
 
     def __enter__(self) -> Self:
         return self
@@ -45,7 +55,9 @@ class Smsc:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._events.put(json.loads(line))
+            event = json.loads(line)
+            self.seen[event["event"]] += 1
+            self._events.put(event)
 
     def wait_for(self, event: str, *, seconds: float = PATIENCE, **fields: Any) -> dict[str, Any]:
         """Return the next such event; what happens before it is forgotten."""

@@ -22,6 +22,7 @@ smpp.filters.time.decode = (value) => value;
 smpp.filters.time.encode = (value) => value;
 
 const behaviour = {
+  port: 0, // any
   log: null, // a file
   system_id: null, password: null, // what a bind must name, if anything
   bind_status: 0, // answers binds with it
@@ -32,8 +33,10 @@ const behaviour = {
   queue_full: 0, // … and this "queue full"
   rate: 0, // more submit_sm than that in a second are throttled
   drop_after: 0, // each so many taken: the connection is cut instead of an answer
-  garbage_after: 0, // each so many taken: noise instead of an answer
+  garbage_after: 0, // each so many taken: noise instead of an answer …
+  noises: [], // … these octets (hex), one after the other; then random ones
   is_silent: false, // reads everything and says nothing
+  is_mute: false, // takes everything and says nothing, but to a bind
   receipts: 'after', // | early | twice | unknown | never
   receipt_format: 'tlv', // | text
   receipt_state: 'DELIVRD',
@@ -156,9 +159,10 @@ function submitted(session, pdu) {
   const status = statusOf();
   if (status) return session.send(pdu.response({command_status: status}));
   const id = take(pdu);
+  if (behaviour.is_mute) return;
   if (behaviour.drop_after && taken % behaviour.drop_after === 0) return session.destroy();
   if (behaviour.garbage_after && taken % behaviour.garbage_after === 0) {
-    return session.socket.write(crypto.randomBytes(64));
+    return session.socket.write(Buffer.from(behaviour.noises.shift() ?? crypto.randomBytes(64).toString('hex'), 'hex'));
   }
   const asked = pdu.registered_delivery & 1 && behaviour.receipts !== 'never';
   if (asked && behaviour.receipts === 'early') send(id);
@@ -199,7 +203,8 @@ function serve(session) {
   session.on('submit_sm', (pdu) => submitted(session, pdu));
   session.on('query_sm', (pdu) => queried(session, pdu));
   session.on('enquire_link', (pdu) => {
-    if (behaviour.is_silent) return;
+    tell('asked', {});
+    if (behaviour.is_silent || behaviour.is_mute) return;
     session.send(pdu.response());
     tell('enquired', {});
   });
@@ -236,7 +241,7 @@ function obey(command) {
 
 const secure = behaviour.key ? {key: fs.readFileSync(behaviour.key), cert: fs.readFileSync(behaviour.cert)} : {};
 const server = smpp.createServer(secure, serve);
-server.listen(0, '127.0.0.1', () => tell('listening', {port: server.address().port}));
+server.listen(behaviour.port, '127.0.0.1', () => tell('listening', {port: server.address().port}));
 readline.createInterface({input: process.stdin})
   .on('line', (line) => obey(JSON.parse(line)))
   .on('close', () => process.exit(0)); // whoever started us is gone
