@@ -10,11 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ApiClient(models.Model):
-    """A machine of the operator (a USSD gateway, the charging system) that calls our REST API."""
+    """A machine that calls our REST API: a USSD gateway, the charging system, a partner's software."""
 
     class Kind(models.TextChoices):
         USSD = "ussd", _("USSD gateway")
         CHARGING = "charging", _("Charging system")
+        PARTNER = "partner", _("Partner's software")
 
     class Proof(models.TextChoices):
         """How the client proves who it is."""
@@ -39,7 +40,7 @@ class ApiClient(models.Model):
         verbose_name = _("API client")
         verbose_name_plural = _("API clients")
         constraints = [
-            models.CheckConstraint(condition=Q(kind__in=["ussd", "charging"]), name="apiclient_kind_known"),
+            models.CheckConstraint(condition=Q(kind__in=["ussd", "charging", "partner"]), name="apiclient_kind_known"),
             models.CheckConstraint(condition=Q(proof__in=["signature", "key"]), name="apiclient_proof_known"),
         ]
 
