@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import drafts
 from campaigns.drafts import Draft, Problem
-from campaigns.models import Category, Offer, OfferEvent, Partner
+from campaigns.models import Campaign, Category, Offer, OfferEvent, Partner, Placement
+from messaging import sql
 from smart.access import audit
 from smart.lib import astana
 from smart.lib.errors import Refusal
@@ -79,6 +80,7 @@ def edit(*, offer: Offer, draft: Draft, by: str, now: datetime) -> Offer:
         offer.state, offer.submitted_by, offer.submitted_at = State.SUBMITTED, by, now
         offer.decided_by, offer.decided_at = "", None
     offer.save()
+    _stop_sending(offer, now)
     _note(offer, before=before, by=by, now=now, note="edited")
     return offer
 
@@ -131,7 +133,9 @@ def reject(*, offer: Offer, reason: str, by: str, now: datetime) -> Offer:
 @transaction.atomic
 def end(*, offer: Offer, by: str, now: datetime) -> Offer:
     """End it for good; what waits of it is sent no more."""
-    return _move(_locked(offer, State.APPROVED, State.LIVE), State.ENDED, by=by, now=now)
+    offer = _move(_locked(offer, State.APPROVED, State.LIVE), State.ENDED, by=by, now=now)
+    _stop_sending(offer, now)
+    return offer
 
 
 @transaction.atomic
@@ -154,6 +158,18 @@ def same_as(*, partner: Partner, digest: str, but: int = 0) -> int | None:
     """The id of the partner's offer that says exactly this, unless it has ended."""
     same = Offer.objects.filter(partner=partner, digest=digest).exclude(state=State.ENDED).exclude(pk=but)
     return same.values_list("pk", flat=True).first()
+
+
+def _stop_sending(offer: Offer, now: datetime) -> int:
+    """Cancel what waits of it in every campaign: it says what nobody has approved, or is over; return how many."""
+    cancelled = 0
+    for campaign in Campaign.objects.filter(variants__offer=offer, stream__isnull=False, finished_at=None).distinct():
+        placed = Placement.objects.filter(campaign=campaign, offer=offer).values_list("subscriber_id", flat=True)
+        assert campaign.stream is not None
+        cancelled += sql.cancel_campaign(
+            campaign=campaign.pk, stream=campaign.stream.pk, now=now, subscribers=list(placed)
+        )
+    return cancelled
 
 
 def _require_good(draft: Draft, partner: Partner, now: datetime, *, but: int = 0) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from enrollment.audience.selection import Exclusion
 from enrollment.models import Channel, Purpose
 from messaging import kinds, receipts, sql, texts, window
 from messaging.models import Message, MessageClass, SendingEpoch, SendingPolicy, ServiceText, Stream
@@ -106,6 +107,51 @@ def put(
     }
     measured = [(language, text, *segments.measure(text)) for language, text in checked]
     return sql.enqueue(subscribers=list(subscribers), texts=measured, given=given)
+
+
+def put_chosen(
+    *,
+    stream: Stream,
+    chosen: str,
+    source: str,
+    given: Mapping[str, Any],
+    campaign: int,
+    origin: str,
+    not_before: datetime,
+    now: datetime,
+) -> int:
+    """Put a campaign's messages into the outbox in one statement (sql.enqueue_chosen); return how many are new.
+
+    The texts must have been checked. Everything passes the gate like the rest when it leaves.
+    """
+    is_offer = stream.message_class == MessageClass.OFFER
+    return sql.enqueue_chosen(
+        chosen=chosen,
+        source=source,
+        given={
+            **given,
+            "month": astana.month_of(now),
+            "stream": stream.pk,
+            "message_class": stream.message_class,
+            "purpose": Purpose.OFFERS.value if is_offer else Purpose.SURVEYS.value,
+            "not_before": not_before,
+            "campaign": campaign,
+            "origin": origin,
+            "now": now,
+        },
+    )
+
+
+def over_the_cap(*, message_class: MessageClass, now: datetime) -> Exclusion:
+    """Who has had as many of this class as a month allows (M4, M5): left out of audiences; the gate asks again."""
+    most = policy().offers_a_month if message_class == MessageClass.OFFER else policy().surveys_a_month
+    column = "offers" if message_class == MessageClass.OFFER else "surveys"
+    return Exclusion(
+        "cap_month",
+        f"cap.month = %(cap_month)s AND cap.{column} >= %(cap_most)s OR %(cap_most)s = 0",
+        "LEFT JOIN messaging_contact cap ON cap.subscriber_id = s.id",
+        {"cap_month": astana.month_of(now), "cap_most": most},
+    )
 
 
 def stream_for(*, code: str, message_class: MessageClass) -> Stream:

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
 from bonuses import operations as bonuses
+from campaigns import launching, offers
 from messaging import dispatch, outbox, prompts
 from smart import directory, programme
 from smart.access import auth
@@ -62,6 +63,18 @@ def forget_prompts() -> int:
 def end_messages() -> int:
     """End messages that can never leave any more."""
     return outbox.end_waiting(now=clock.now())
+
+
+@shared_task
+def feed_campaigns() -> int:
+    """Start campaigns that are due, place their next members, finish what has ended."""
+    return launching.feed(now=clock.now())
+
+
+@shared_task
+def end_offers() -> int:
+    """End offers whose last day is over."""
+    return offers.end_over(now=clock.now())
 
 
 @shared_task

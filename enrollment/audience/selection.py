@@ -63,12 +63,13 @@ def reachable(
     exclusions: Sequence[Exclusion] = (),
     first: int | None = None,
     after: int | None = None,
+    also: str = "",
 ) -> Selection:
     """Members who fit, agreed to the purpose on one of the channels and are not left out (M2).
 
-    With `first` and `after`, of subscribers in [first, after) only.
+    With `first` and `after`, of subscribers in [first, after) only. `also` is what the asker joins of its own.
     """
-    found = fitting(audience, now=now, joins=" ".join(exclusion.join for exclusion in exclusions))
+    found = fitting(audience, now=now, joins=" ".join([*(exclusion.join for exclusion in exclusions), also]))
     given = {**found.given, "consents": mask(purpose, channels)}
     sql = f"{found.sql} AND m.consents & %(consents)s <> 0"
     for exclusion in exclusions:
@@ -87,8 +88,12 @@ def count(
     channels: Sequence[Channel],
     now: datetime,
     exclusions: Sequence[Exclusion] = (),
+    before: str = "",
 ) -> Counts:
-    """Count who fits, and who of them is left out why: no consent first, then the exclusions in their order."""
+    """Count who fits, and who of them is left out why: no consent first, then the exclusions in their order.
+
+    `before` are WITH queries that the exclusions' tests use.
+    """
     found = fitting(audience, now=now, joins=" ".join(exclusion.join for exclusion in exclusions))
     given = {**found.given, "consents": mask(purpose, channels)}
     cases = ["WHEN m.consents & %(consents)s = 0 THEN 'no_consent'"]
@@ -96,7 +101,10 @@ def count(
         cases.append(f"WHEN {exclusion.test} THEN '{exclusion.code}'")
         given |= exclusion.given
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT CASE {' '.join(cases)} ELSE '' END AS why, count(*) {found.sql} GROUP BY 1", given)
+        ahead = f"WITH {before} " if before else ""
+        cursor.execute(
+            f"{ahead}SELECT CASE {' '.join(cases)} ELSE '' END AS why, count(*) {found.sql} GROUP BY 1", given
+        )
         by_reason = dict(cursor.fetchall())
     matched = sum(by_reason.values())
     return Counts(matched, {why: number for why, number in sorted(by_reason.items()) if why})
@@ -132,9 +140,9 @@ def _tests(audience: Audience, now: datetime) -> tuple[list[str], dict[str, Any]
         if values:
             ask(f"s.{column} = ANY(%({column}s)s)", **{f"{column}s": list(values)})
     if audience.age_from is not None:
-        ask("s.birth_date <= %(born_by)s", born_by=_years_before(today, audience.age_from))
+        ask("s.birth_date <= %(born_by)s", born_by=years_before(today, audience.age_from))
     if audience.age_to is not None:
-        ask("s.birth_date > %(born_after)s", born_after=_years_before(today, audience.age_to + 1))
+        ask("s.birth_date > %(born_after)s", born_after=years_before(today, audience.age_to + 1))
     if audience.interests:
         bits = Interest.objects.filter(code__in=audience.interests).values_list("bit", flat=True)
         ask("s.interests & %(interests)s <> 0", interests=sum(1 << bit for bit in bits))
@@ -154,7 +162,7 @@ def _tests(audience: Audience, now: datetime) -> tuple[list[str], dict[str, Any]
     return tests, given
 
 
-def _years_before(day: date, years: int) -> date:
+def years_before(day: date, years: int) -> date:
     """The same day so many years ago; of 29 February, the first of March: who was born on it is a year older then."""
     try:
         return day.replace(year=day.year - years)

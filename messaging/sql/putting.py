@@ -39,6 +39,41 @@ def enqueue(*, subscribers: list[int], texts: Sequence[tuple[str, str, str, int]
     )
 
 
+# The same for members whom a statement of a room above has chosen, each with a text and a reason of its own.
+_ENQUEUE_CHOSEN = """
+WITH {chosen}
+INSERT INTO messaging_message (month, subscriber_id, stream_id, message_class, kind, purpose, channel, text, language,
+    encoding, segments, not_before, not_after, campaign, reason, origin, state, why, created_at, transport, fence,
+    attempts)
+SELECT %(month)s, c.subscriber_id, %(stream)s, %(message_class)s, %(message_class)s, %(purpose)s, c.channel, c.text,
+       c.language, c.encoding, c.segments, %(not_before)s, c.not_after, %(campaign)s, c.reason, %(origin)s, 'waiting',
+       '', %(now)s, '', 0, 0
+FROM {source} c
+ON CONFLICT (subscriber_id, origin, month) DO NOTHING
+"""
+
+
+def enqueue_chosen(*, chosen: str, source: str, given: dict[str, Any]) -> int:
+    """Put a message into the outbox for each row of `source`, one of the WITH queries in `chosen`; return how many.
+
+    A row is (subscriber_id, channel, text, language, encoding, segments, not_after, reason).
+    """
+    return count(_ENQUEUE_CHOSEN.format(chosen=chosen, source=source), given)
+
+
+_CANCEL_CAMPAIGN = """
+UPDATE messaging_message SET state = 'cancelled', why = 'cancelled', ended_at = %(now)s
+WHERE campaign = %(campaign)s AND stream_id = %(stream)s AND state = 'waiting' AND month >= %(oldest)s
+  AND (%(subscribers)s::bigint[] IS NULL OR subscriber_id = ANY(%(subscribers)s))
+"""
+
+
+def cancel_campaign(*, campaign: int, stream: int, now: datetime, subscribers: list[int] | None = None) -> int:
+    """Cancel what waits of a campaign, to everybody or to these; return how many."""
+    given = {"campaign": campaign, "stream": stream, "now": now, "subscribers": subscribers}
+    return count(_CANCEL_CAMPAIGN, {**given, "oldest": oldest_month(now)})
+
+
 _CANCEL = """
 UPDATE messaging_message SET state = 'cancelled', why = %(why)s, ended_at = %(now)s
 WHERE subscriber_id = ANY(%(subscribers)s) AND state = 'waiting' AND kind <> %(farewell)s AND month >= %(oldest)s

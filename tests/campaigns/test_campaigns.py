@@ -1,0 +1,419 @@
+"""A campaign from launch to end: who is placed, what each gets, that pausing and repeating double nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from campaigns import launching, offers, placing
+from campaigns.models import Campaign, Offer, Placement, PromoCode, Variant
+from enrollment.models import Interest, Membership, Subscriber, Town
+from messaging.models import Contact, Message, Stream
+from tests.bonuses.conftest import enroll
+from tests.campaigns.conftest import DRAFT
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 12, 1, 7, tzinfo=UTC)  # noon in Astana
+ME = "staff:aidana"
+
+
+@pytest.fixture
+def member(make_subscriber: Callable[..., Subscriber]) -> Callable[..., Subscriber]:
+    numbers = iter(range(10, 99))
+
+    def make(**fields: Any) -> Subscriber:
+        subscriber = make_subscriber(msisdn=f"770100000{next(numbers)}", **{"language": "ru", **fields})
+        enroll(subscriber, NOW - timedelta(days=40))
+        return subscriber
+
+    return make
+
+
+@pytest.fixture
+def make_campaign(make_offer: Callable[..., Offer]) -> Callable[..., Campaign]:
+    """A draft with one approved offer, or these; keywords change the campaign."""
+
+    def make(*its_offers: Offer, **fields: Any) -> Campaign:
+        campaign = Campaign.objects.create(
+            **{
+                "name": "December",
+                "channels": ["sms", "ussd"],
+                "starts_at": NOW,
+                "ends_at": NOW + timedelta(days=5),
+                "exploration": 0,
+                "created_by": ME,
+                "created_at": NOW,
+                **fields,
+            }
+        )
+        for offer in its_offers or (make_offer("approved"),):
+            Variant.objects.create(campaign=campaign, offer=offer)
+        return campaign
+
+    return make
+
+
+def run(campaign: Campaign, now: datetime = NOW) -> Campaign:
+    launching.launch(campaign=campaign, by=ME, now=now)
+    launching.feed(now=now)
+    campaign.refresh_from_db()
+    return campaign
+
+
+def offered() -> dict[int, Message]:
+    return {message.subscriber_id: message for message in Message.objects.filter(message_class="offer")}
+
+
+def test_everybody_who_fits_gets_one_message(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    kazakh, russian = member(language="kk"), member()
+    campaign = run(make_campaign())
+
+    found = offered()
+    assert campaign.state == "running"
+    assert found[kazakh.pk].text == DRAFT.text_kk
+    assert found[russian.pk].text == DRAFT.text_ru
+    assert {(m.channel, m.campaign, m.state) for m in found.values()} == {("sms", campaign.pk, "waiting")}
+    assert (campaign.built, Placement.objects.count()) == (2, 2)
+    assert Offer.objects.get().state == "live"
+    assert launching.feed(now=NOW + timedelta(minutes=1)) == 0
+
+
+def test_it_starts_at_its_hour(member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]) -> None:
+    member()
+    campaign = run(make_campaign(starts_at=NOW + timedelta(hours=1)))
+
+    assert (campaign.state, offered()) == ("scheduled", {})
+    assert launching.feed(now=NOW + timedelta(hours=1)) == 1
+
+
+def test_the_first_channel_agreed_to_is_taken(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    """M2."""
+    texts, dials, calls = member(), member(), member()
+    Membership.objects.filter(subscriber=dials).update(consents=2)
+    Membership.objects.filter(subscriber=calls).update(consents=4)
+    run(make_campaign(make_offer("approved", channels=("sms", "ussd")), channels=["sms", "ussd", "ivr"]))
+
+    found = offered()
+    assert {pk: message.channel for pk, message in found.items()} == {texts.pk: "sms", dials.pk: "ussd"}
+
+
+def test_who_has_had_enough_this_month_is_left_out(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    """M4."""
+    full, fresh, last_month = member(), member(), member()
+    Contact.objects.create(subscriber=full, month="2026-12-01", day="2026-12-01", offers=10)
+    Contact.objects.create(subscriber=last_month, month="2026-11-01", day="2026-11-30", offers=10)
+    campaign = make_campaign()
+
+    counts = launching.forecast(campaign=campaign, now=NOW).counts
+    run(campaign)
+
+    assert counts.excluded == {"cap_month": 1}
+    assert set(offered()) == {fresh.pk, last_month.pk}
+
+
+def test_towns_and_ages_of_the_offer_hold(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    almaty = Town.objects.get(code="almaty")
+    fits = member(town=almaty, birth_date=date(1990, 1, 1))
+    member(town=almaty, birth_date=date(2010, 1, 1))
+    member(town=almaty, birth_date=None)
+    member(town=None, birth_date=date(1990, 1, 1))
+    campaign = make_campaign(make_offer("approved", category="health", interests=(), towns=("almaty",)))
+
+    counts = launching.forecast(campaign=campaign, now=NOW).counts
+    run(campaign)
+
+    assert set(offered()) == {fits.pk}
+    assert (counts.excluded, counts.reachable) == ({"not_for_them": 3}, 1)
+
+
+def test_nobody_gets_a_language_he_does_not_read(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    member(language="kk")
+    english = member(language="en")
+    campaign = make_campaign(make_offer("approved", text_ru="", text_kk="", text_en="30% off"))
+
+    counts = launching.forecast(campaign=campaign, now=NOW).counts
+    run(campaign)
+
+    assert counts.excluded == {"no_language": 1}
+    assert set(offered()) == {english.pk}
+
+
+def test_who_had_the_offer_does_not_get_it_again(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    old = member()
+    offer = make_offer("approved")
+    run(make_campaign(offer))
+    new = member()
+    second = make_campaign(offer)
+
+    counts = launching.forecast(campaign=second, now=NOW).counts
+    run(second)
+
+    assert counts.excluded == {"had_it": 1}
+    assert set(Placement.objects.filter(campaign=second).values_list("subscriber", flat=True)) == {new.pk}
+    assert len(Message.objects.filter(subscriber=old, message_class="offer")) == 1
+
+
+def test_the_holdout_is_placed_and_gets_nothing(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    people = {member().pk for _ in range(40)}
+    campaign = make_campaign(holdout=50)
+
+    counts = launching.forecast(campaign=campaign, now=NOW).counts
+    run(campaign)
+
+    held = set(Placement.objects.filter(variant=None).values_list("subscriber", flat=True))
+    assert 0 < len(held) < 40
+    assert counts.excluded == {"holdout": len(held)}
+    assert held.isdisjoint(offered())
+    assert held | set(offered()) == people
+
+
+def test_variants_share_the_audience_for_good(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    for _ in range(40):
+        member()
+    campaign = make_campaign(make_offer("approved"))
+    Variant.objects.create(campaign=campaign, offer=Offer.objects.get(), label="B", share=3, text_ru="Чай -30%")
+    run(campaign)
+
+    told = list(Message.objects.filter(message_class="offer").values_list("text", flat=True))
+    assert len(told) == 40
+    assert 0 < told.count(DRAFT.text_ru) < told.count("Чай -30%")
+
+
+def test_each_gets_the_offer_of_his_interests_and_the_reason_is_kept(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    """M7."""
+    bits = dict(Interest.objects.values_list("code", "bit"))
+    drinks, drives = member(interests=1 << bits["coffee"]), member(interests=1 << bits["auto"])
+    tyres = make_offer("approved", text_ru="Шины -15%", text_kk="", interests=("auto",))
+    coffee = make_offer("approved")
+    run(make_campaign(tyres, coffee))
+
+    found = offered()
+    assert found[drinks.pk].text == DRAFT.text_ru
+    assert found[drives.pk].text == "Шины -15%"
+    assert found[drives.pk].reason == f"offer offer={tyres.pk} interest rate=0.0200"
+
+
+def test_exploration_gives_any_offer_that_fits(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    bit = Interest.objects.get(code="coffee").bit
+    for _ in range(40):
+        member(interests=1 << bit)
+    tyres = make_offer("approved", text_ru="Шины -15%", text_kk="", interests=("auto",))
+    run(make_campaign(tyres, make_offer("approved"), exploration=100))
+
+    by_offer = Placement.objects.filter(offer=tyres)
+    assert 5 < by_offer.count() < 35
+    assert all(placement.is_explored for placement in by_offer)
+
+
+def test_unique_codes_are_each_ones_own(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    people = [member() for _ in range(3)]
+    run(make_campaign(make_offer("approved", codes="unique", text_ru="Код {code}", text_kk="")))
+
+    given = {code.subscriber_id: code.code for code in PromoCode.objects.filter(subscriber__isnull=False)}
+    assert set(given) == {person.pk for person in people}
+    assert {pk: message.text for pk, message in offered().items()} == {pk: f"Код {code}" for pk, code in given.items()}
+
+
+def test_a_code_for_all_stands_in_the_text(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    member()
+    run(make_campaign(make_offer("approved", codes="shared", shared_code="ARBAT30", text_ru="Код {code}", text_kk="")))
+
+    assert [message.text for message in offered().values()] == ["Код ARBAT30"]
+
+
+def test_other_braces_of_a_text_stay_as_they_are(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    member()
+    text = "Букеты -25% {{7*7}} {0.__class__} %(now)s %s"
+    run(make_campaign(make_offer("approved", text_ru=text, text_kk="")))
+
+    assert [message.text for message in offered().values()] == [text]
+
+
+def test_a_daily_budget_is_kept(member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]) -> None:
+    for _ in range(5):
+        member()
+    campaign = run(make_campaign(daily_budget=2))
+
+    assert campaign.built == 2
+    assert launching.feed(now=NOW + timedelta(hours=1)) == 0
+    assert launching.feed(now=NOW + timedelta(days=1)) == 2
+    assert launching.feed(now=NOW + timedelta(days=2)) == 1
+    assert len(offered()) == 5
+
+
+def test_pausing_stops_the_stream_and_resuming_sends_nobody_twice(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    member()
+    campaign = run(make_campaign())
+
+    launching.pause(campaign=campaign, by=ME, now=NOW)
+    assert Stream.objects.get(pk=campaign.stream_id).is_paused
+    assert launching.feed(now=NOW) == 0
+    launching.resume(campaign=campaign, by=ME, now=NOW)
+    launching.feed(now=NOW)
+
+    assert not Stream.objects.get(pk=campaign.stream_id).is_paused
+    assert len(offered()) == 1
+
+
+def test_cancelling_cancels_what_waits(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    member()
+    campaign = run(make_campaign())
+
+    assert launching.cancel(campaign=campaign, by=ME, now=NOW) == 1
+    assert {(message.state, message.why) for message in offered().values()} == {("cancelled", "cancelled")}
+
+
+def test_an_edited_offer_is_sent_no_more_until_it_is_approved(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    member()
+    offer = make_offer("approved")
+    campaign = run(make_campaign(offer))
+
+    offers.edit(offer=offer, draft=replace(DRAFT, discount=40), by="partner:dana", now=NOW)
+    member()
+    Campaign.objects.filter(pk=campaign.pk).update(watermark_end=campaign.watermark_end + 1_000_000)
+
+    assert {message.state for message in offered().values()} == {"cancelled"}
+    assert launching.feed(now=NOW) == 0
+    offers.approve(offer=offer, by="staff:erlan", now=NOW)
+    assert launching.feed(now=NOW) == 0  # an approved one goes live with a launch only
+    assert Offer.objects.get().state == "approved"
+
+
+def test_finished_means_that_every_message_ended(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    member()
+    campaign = run(make_campaign())
+    assert campaign.state == "running"
+
+    Message.objects.filter(campaign=campaign.pk).update(state="expired", why="late", ended_at=NOW)
+    launching.feed(now=NOW)
+
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.finished_at) == ("finished", NOW)
+
+
+def test_at_its_end_what_waits_is_cancelled(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    member()
+    campaign = run(make_campaign())
+
+    launching.feed(now=NOW + timedelta(days=6))
+
+    campaign.refresh_from_db()
+    assert campaign.state == "finished"
+    assert {message.state for message in offered().values()} == {"cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("state", "fields", "why"),
+    [
+        ("submitted", {}, "waiting for approval"),
+        ("approved", {"ends_at": NOW + timedelta(minutes=1)}, ""),
+        ("approved", {"channels": ["ivr"]}, "none of the campaign"),
+        ("approved", {"starts_at": NOW + timedelta(days=15), "ends_at": NOW + timedelta(days=20)}, "over before"),
+    ],
+)
+def test_what_is_in_the_way_of_a_launch_is_told(
+    make_campaign: Callable[..., Campaign],
+    make_offer: Callable[..., Offer],
+    state: str,
+    fields: dict[str, Any],
+    why: str,
+) -> None:
+    campaign = make_campaign(make_offer(state), **fields)
+
+    if not why:
+        assert launching.launch(campaign=campaign, by=ME, now=NOW).state == "scheduled"
+        return
+    with pytest.raises(launching.NotReady, match=why):
+        launching.launch(campaign=campaign, by=ME, now=NOW)
+    campaign.refresh_from_db()
+    assert campaign.state == "draft"
+
+
+def test_the_database_refuses_an_illegal_move(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Campaign.objects.filter(pk=campaign.pk).update(state="finished", finished_at=NOW)
+
+
+def test_a_forecast_walks_the_windows(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    for _ in range(5):
+        member()
+
+    def ends(**fields: Any) -> datetime | None:
+        return launching.forecast(campaign=make_campaign(Offer.objects.get(), **fields), now=NOW).ends_at
+
+    make_campaign()
+    assert ends() == NOW
+    assert ends(rate_per_minute=1) == NOW + timedelta(minutes=5)
+    assert ends(daily_budget=2) == datetime(2026, 12, 3, 5, tzinfo=UTC)
+    assert ends(daily_budget=1, ends_at=NOW + timedelta(days=2)) is None
+
+
+def test_a_part_of_the_budget_goes_on_behind_the_last_one_placed(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    people = sorted(member().pk for _ in range(3))
+    campaign = make_campaign(daily_budget=2)
+    launching.launch(campaign=campaign, by=ME, now=NOW)
+    launching.feed(now=NOW)
+
+    campaign.refresh_from_db()
+    assert campaign.watermark == people[1] + 1
+
+
+def test_placing_costs_a_fixed_number_of_statements(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(10):
+        member()
+    campaign = make_campaign()
+    launching.launch(campaign=campaign, by=ME, now=NOW)
+    campaign.refresh_from_db()
+
+    with transaction.atomic(), django_assert_max_num_queries(15):
+        built, _on = placing.place(campaign=campaign, first=0, after=10**9, limit=10**6, now=NOW)
+    assert built == 10
+    assert connection.in_atomic_block
