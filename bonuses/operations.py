@@ -21,6 +21,7 @@ SWEEP_CHUNK = 50_000
 SWEEP_EVERY = timedelta(minutes=10)
 LAPSE_WARNING = timedelta(hours=30)  # "tomorrow", whatever the hour of the lapse: told inside a window before it
 LAPSE_CHUNK = 2_000
+_ISSUED = "bonus_issued:{month:%Y-%m}"  # the origin of the message that a month's bonus is there
 
 
 class NoTerms(Refusal):
@@ -134,7 +135,7 @@ def activate(*, subscriber: Subscriber, visited_plmn: str, now: datetime) -> Gra
         with transaction.atomic():
             grant_id = sql.activate(subscriber_id=subscriber.pk, month=month, now=now)
             if grant_id is not None:
-                return _announced("activated", Grant.objects.get(month=month, pk=grant_id), now)
+                return _announced_active(Grant.objects.get(month=month, pk=grant_id), now)
     with transaction.atomic():
         enrollment.lock_subscriber(subscriber.pk)
         if enrollment.current_membership(subscriber.pk) is None:
@@ -149,7 +150,13 @@ def activate(*, subscriber: Subscriber, visited_plmn: str, now: datetime) -> Gra
             raise reason
         sql.activate(subscriber_id=subscriber.pk, month=month, now=now)
         grant.refresh_from_db()
-        return _announced("activated", grant, now)
+        return _announced_active(grant, now)
+
+
+def _announced_active(grant: Grant, now: datetime) -> Grant:
+    """Say that it is active; whoever was still to be told to activate it is told no more."""
+    outbox.withdraw(subscribers=[grant.subscriber_id], origin=_ISSUED.format(month=grant.month), now=now)
+    return _announced("activated", grant, now)
 
 
 def _announced(kind: str, grant: Grant, now: datetime) -> Grant:
@@ -237,7 +244,7 @@ def announce_month(*, now: datetime) -> int | None:
             kind="bonus_issued",
             subscribers=whose,
             values={"units": terms.units, "days": terms.activate_within_days},
-            origin=f"bonus_issued:{month:%Y-%m}",
+            origin=_ISSUED.format(month=month),
             now=now,
             reason="bonus_issued",
         )

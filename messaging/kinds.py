@@ -44,6 +44,7 @@ WHY = {
     "no_receipt": _("no receipt came in time"),
     "turned_off": _("this kind of message is turned off"),
     "cancelled": _("cancelled"),
+    "known": _("the reader knew it already"),
     "no_number": _("the number cannot be read"),
     "busy": _("another message to this person is leaving"),
 }

@@ -71,6 +71,14 @@ def announce(
     return sql.enqueue(subscribers=list(subscribers), texts=texts.in_languages(template, values), given=given)
 
 
+def withdraw(*, subscribers: Sequence[int], origin: str, now: datetime) -> int:
+    """Cancel what waits to tell these subscribers what they know by now; return how many."""
+    waiting = Message.objects.filter(
+        subscriber__in=subscribers, origin=origin, state=Message.State.WAITING, month__gte=sql.oldest_month(now)
+    )
+    return waiting.update(state=Message.State.CANCELLED, why="known", ended_at=now)
+
+
 def put(
     *,
     stream: Stream,

@@ -31,6 +31,7 @@ class Backlog:
     ends_at: datetime | None
     fits: bool
     is_carried: bool
+    is_held: bool  # paused, or this database may not send: it leaves at no hour that can be told
 
 
 @require_GET
@@ -39,17 +40,18 @@ def page(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     policy = outbox.policy()
     today = window.at(now, policy)
+    may_send = sql.may_send(site=settings.SENDING_SITE)
     context = {
         **admin.site.each_context(request),
         "title": _("Sending"),
         "policy": policy,
         "is_open": today.opens <= now < today.closes - window.LAST_CLAIM,
         "opening": window.next_opening(now, policy, channel="ussd"),
-        "may_send": sql.may_send(site=settings.SENDING_SITE),
+        "may_send": may_send,
         "may_switch": request.user.has_perm(_CHANGE),
         "states": _states(now),
         "chart": json.dumps(_chart(now)),
-        "backlogs": _backlogs(now, today),
+        "backlogs": _backlogs(now, today, is_stopped=policy.is_paused or not may_send),
         "transports": _transports(now),
     }
     return render(request, "sending/page.html", context)
@@ -113,11 +115,13 @@ def _chart(now: datetime) -> dict[str, Any]:
     }
 
 
-def _backlogs(now: datetime, today: window.Window) -> list[Backlog]:
+def _backlogs(now: datetime, today: window.Window, *, is_stopped: bool) -> list[Backlog]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT stream_id, count(*) FROM messaging_message WHERE state = 'waiting' AND not_before < %s"
-            " AND month >= %s GROUP BY 1 ORDER BY 2 DESC LIMIT 50",
+            # Of a day's offers one a reader leaves: the others wait for the next.
+            "SELECT stream_id, CASE message_class WHEN 'offer' THEN count(DISTINCT subscriber_id) ELSE count(*) END"
+            " FROM messaging_message WHERE state = 'waiting' AND not_before < %s"
+            " AND month >= %s GROUP BY stream_id, message_class ORDER BY 2 DESC LIMIT 50",
             [today.closes if now < today.closes else today.closes + timedelta(days=1), sql.oldest_month(now)],
         )
         waiting = dict(cursor.fetchall())
@@ -133,7 +137,8 @@ def _backlogs(now: datetime, today: window.Window) -> list[Backlog]:
         a_minute = min(pace, stream.rate_per_minute or pace) if pace else 0.0
         begins = max(now, today.opens)
         minutes = max(ahead / pace if pace else 0, waiting[stream.pk] / a_minute if a_minute else 0)
-        ends_at = begins + timedelta(minutes=minutes) if a_minute else None
+        is_held = stream.is_paused or is_stopped
+        ends_at = begins + timedelta(minutes=minutes) if a_minute and not is_held else None
         found.append(
             Backlog(
                 stream=stream.code,
@@ -142,6 +147,7 @@ def _backlogs(now: datetime, today: window.Window) -> list[Backlog]:
                 ends_at=ends_at,
                 fits=ends_at is not None and ends_at < today.closes - window.LAST_CLAIM,
                 is_carried=stream.is_carried or stream.message_class == "service",
+                is_held=is_held,
             )
         )
     return found

@@ -97,19 +97,21 @@ class Supervisor:
         with ground.claim(self.folder, self.address):
             ground.refuse_full_disk(self.folder)
             ground.refuse_busy_port(self.port)
-            self._clear_logs()
+            self._put_logs_by()
+            senders = _senders()
             try:
                 self._start_servers()
                 self._prepare()
-                self._start_services()
+                self._start_services(senders)
                 self._watch(began)
             finally:
                 self._stop()
 
-    def _clear_logs(self) -> None:
+    def _put_logs_by(self) -> None:
+        """Begin new logs; those of the run before stay beside them as *.log.1."""
         self.logs.mkdir(exist_ok=True)
         for old in self.logs.glob("*.log"):
-            old.unlink()
+            old.replace(old.with_suffix(".log.1"))
 
     def _start_servers(self) -> None:
         """Start the embedded servers that no real one replaces."""
@@ -146,7 +148,7 @@ class Supervisor:
         if mark is not None:
             mark.write_text(wanted)
 
-    def _start_services(self) -> None:
+    def _start_services(self, senders: list[tuple[str, list[str]]]) -> None:
         """Start what is ours, all at once: the web server first, it is waited for."""
         simulator = embedded.free_port()
         self.env |= {
@@ -162,7 +164,7 @@ class Supervisor:
             ("simulator", ["smart.local.simulator"]),
             ("worker", [*worker, "-n", "local@%h"]),
             ("beat", [*celery, "beat"]),
-            *_senders(),
+            *senders,
         ):
             env = self.env | _as(name) | (WEB_ENV if name == "web" else {})
             command = [sys.executable, *(module if module[0] == "manage.py" else ["-m", *module])]
@@ -244,6 +246,10 @@ def _as(name: str) -> dict[str, str]:
     return {"APPLICATION_NAME": f"smart-{name}"}
 
 
+_WITH_A_PROCESS = {"smpp", "ivr", "ussd"}
+_TRANSPORT_KINDS = {*_WITH_A_PROCESS, "kannel", "null", "handset"}  # settings.TRANSPORT_KINDS, before settings are read
+
+
 def _senders() -> list[tuple[str, list[str]]]:
     """Return the processes of transports that TRANSPORTS_FILE names and that have one of their own."""
     path = os.environ.get("TRANSPORTS_FILE")
@@ -251,9 +257,17 @@ def _senders() -> list[tuple[str, list[str]]]:
         return []
     try:
         entries = tomllib.loads(Path(path).read_text()).get("transport", [])
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise CannotStart(f"TRANSPORTS_FILE cannot be read: {error}.") from error
-    kinds = {entry.get("kind") for entry in entries} & {"smpp", "ivr", "ussd"}
+    except OSError as error:
+        raise CannotStart(f"TRANSPORTS_FILE {path} cannot be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CannotStart(f"TRANSPORTS_FILE {path} is not TOML: {error}.") from error
+    for entry in entries:
+        if entry.get("kind") not in _TRANSPORT_KINDS:
+            known = ", ".join(sorted(_TRANSPORT_KINDS))
+            raise CannotStart(f"TRANSPORTS_FILE: kind “{entry.get('kind')}” is none of: {known}.")
+        if (named := entry.get("password_env")) and not os.environ.get(named):
+            raise CannotStart(f"TRANSPORTS_FILE: {entry.get('name')} wants its password in {named}: export it first.")
+    kinds = {entry["kind"] for entry in entries} & _WITH_A_PROCESS
     return [(kind, ["manage.py", f"run_{kind}"]) for kind in sorted(kinds)]
 
 

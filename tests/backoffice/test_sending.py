@@ -7,6 +7,7 @@ from django.test import Client
 from messaging.models import SendingPolicy, ServiceText
 from smart.access.models import AuditEvent
 from smart.backoffice import roles
+from tests.bonuses.conftest import enroll
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +52,17 @@ def test_the_page_says_that_this_database_is_not_confirmed(as_role):
     page = as_role("marketing").get("/admin/sending/", headers={"Accept-Language": "ru"}).content.decode()
 
     assert "не подтверждено" in page
+
+
+def test_what_waits_under_a_pause_leaves_at_no_hour(as_role, make_subscriber, now):
+    enroll(make_subscriber(), now)
+    client = as_role("marketing")
+    client.post("/admin/sending/switch/", {"to": "pause"})
+
+    page = client.get("/admin/sending/", headers={"Accept-Language": "en"}).content.decode()
+
+    assert "held until sending goes on" in page
+    assert "leaves in time" not in page
 
 
 @pytest.mark.parametrize(

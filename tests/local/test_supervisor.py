@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import environ
 import psycopg
 import pytest
 
 from smart.local import __main__ as commands
-from smart.local import bootstrap, embedded, ground, processes
+from smart.local import bootstrap, embedded, ground, processes, supervisor
 from smart.local.embedded import PROJECT, CannotStart
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel, by /proc")
@@ -228,3 +229,39 @@ def test_an_old_python_is_told(monkeypatch):
 
     with pytest.raises(bootstrap.Obstacle, match=r"needs Python 3\.11 or newer, .* is 3\.9; .* make run PYTHON="):
         bootstrap.main("run")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("[[transport", "is not TOML"),
+        ('[[transport]]\nname = "a"\nkind = "smp"', "kind “smp” is none of: "),
+        ('[[transport]]\nname = "a"\nkind = "smpp"\npassword_env = "NOT_SET"', "a wants its password in NOT_SET"),
+    ],
+    ids=["no file", "no TOML", "a kind mistyped", "no password"],
+)
+def test_transports_that_cannot_be_are_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, sentence: str
+) -> None:
+    file = tmp_path / "transports.toml"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("TRANSPORTS_FILE", str(file))
+
+    with pytest.raises(CannotStart, match=sentence):
+        supervisor._senders()
+
+
+def test_every_kind_of_transport_is_known_before_settings_are_read(settings: Any) -> None:
+    assert set(settings.TRANSPORT_KINDS) == supervisor._TRANSPORT_KINDS
+
+
+def test_the_logs_of_the_run_before_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "web.log").write_text("before")
+
+    supervisor.Supervisor._put_logs_by(SimpleNamespace(logs=tmp_path / "logs"))
+
+    assert (tmp_path / "logs" / "web.log.1").read_text() == "before"
+    assert not (tmp_path / "logs" / "web.log").exists()

@@ -50,6 +50,22 @@ def test_the_months_bonus_is_announced_once_from_ten_on(make_subscriber, now):
     assert (told.subscriber_id, told.not_before, told.why) == (old.pk, astana(1, 10, month=12), "window")
 
 
+def test_who_activates_is_not_told_afterwards_to_activate(make_subscriber, now):
+    """B2: the month's message waits for ten o'clock, `*555*00#` does not."""
+    person = make_subscriber()
+    enroll(person, now)
+    midnight = astana(1, 0, 1, month=12)
+    outbox.make_partitions(now=midnight)
+    bonuses.issue_month(now=midnight)
+    bonuses.announce_month(now=midnight)
+
+    bonuses.activate(subscriber=person, visited_plmn=HOME, now=astana(1, 9, 59, month=12))
+
+    told = Message.objects.get(kind="bonus_issued")
+    assert (told.state, told.why) == ("cancelled", "known")
+    assert Message.objects.get(kind="activated").state == "waiting"
+
+
 def test_what_lapses_tomorrow_is_told_once_with_what_is_left(make_subscriber, now):
     person = make_subscriber()
     enroll(person, now)

@@ -4,9 +4,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import translation
 
 from smart.access import keys
-from smart.access.models import ApiClient
+from smart.access.models import ApiClient, ApiKey
 from smart.lib import clock
 from smart.lib.errors import Refusal
 
@@ -21,12 +22,14 @@ class Command(BaseCommand):
         parser.add_argument("name", help="the client's name: letters, digits, dashes")
         parser.add_argument("--kind", choices=ApiClient.Kind.values, default=ApiClient.Kind.USSD)
         parser.add_argument("--proof", choices=ApiClient.Proof.values, default=ApiClient.Proof.SIGNATURE)
+        parser.add_argument("--replace", action="store_true", help="where two keys are live, revoke the older one")
         parser.add_argument("--network", action="append", default=[], help="where it may call from; may be repeated")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print two lines a shell can evaluate."""
         try:
-            key, secret = self._issue(options)
+            with translation.override("en"):  # as the rest of the command line
+                key, secret = self._issue(options)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         except Refusal as refusal:
@@ -41,6 +44,11 @@ class Command(BaseCommand):
             client = ApiClient(name=options["name"], networks=options["network"], **wanted)
             client.full_clean()
             client.save()
-        elif any(getattr(client, field) != value for field, value in wanted.items()) or options["network"]:
+        elif any(getattr(client, field) != value for field, value in wanted.items()) or (
+            options["network"] and options["network"] != client.networks
+        ):
             raise CommandError("There is a client of this name already: change it in the back office.")
+        live = ApiKey.objects.filter(client=client, revoked_at=None).order_by("created_at", "pk")
+        if options["replace"] and len(live) > 1:
+            keys.revoke(key=live[0], by="command", now=clock.now())
         return keys.issue(client=client, by="command", now=clock.now())
