@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from smart.access import keys
@@ -110,3 +112,19 @@ def test_the_database_keeps_to_two_slots(gateway: ApiClient, slot: int, key_id: 
         ApiKey.objects.create(client=gateway, key_id=key_id, slot=slot, digest=b"d")
 
     ApiKey.objects.create(client=gateway, key_id="c", slot=2, digest=b"d")
+
+
+def test_a_command_may_replace_the_older_of_two_live_keys(db: None) -> None:
+    """What docs/api.md does, however often it is followed."""
+    for _ in range(4):
+        call_command("issue_key", "doc", "--proof", "key", "--network", "127.0.0.0/8", "--replace", stdout=StringIO())
+
+    assert ApiKey.objects.count() == 4
+    assert list(ApiKey.objects.order_by("pk").values_list("revoked_at__isnull", flat=True)) == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    with pytest.raises(CommandError, match="two live keys"):
+        call_command("issue_key", "doc", "--proof", "key", stdout=StringIO())
