@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 
 from smart.access import keys
 from smart.access.models import ApiClient, ApiKey, AuditEvent
+from smart.lib import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,15 @@ def derived_anew(settings: Any) -> Iterator[Any]:
     keys.secret_of.cache_clear()
     yield settings
     keys.secret_of.cache_clear()
+
+
+def test_a_client_and_its_key_are_dated_by_the_programmes_clock(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_source", lambda: now)
+
+    client = ApiClient.objects.create(name="gateway", kind="ussd", proof="signature")
+    key, _secret = keys.issue(client=client, by="staff:anna", now=now + timedelta(days=1))
+
+    assert (client.created_at, key.created_at) == (now, now + timedelta(days=1))
 
 
 def test_an_issued_key_is_audited_without_its_secret(gateway: ApiClient, now: datetime) -> None:
