@@ -19,7 +19,7 @@ from messaging import texts
 LANGUAGES = ("kk", "ru", "en")
 CODE_LENGTH = 8  # of a unique code: what {code} will take in a message
 _CODE = re.compile(r"[A-Z0-9]{4,20}")
-_PHONE = re.compile(r"\+?[0-9 ()-]{4,20}")
+_PHONE = re.compile(r"(?=.{4,20}$)\+?[0-9 ()-]+")
 _LONGEST_TITLE = 80
 _MOST_DAYS = 366
 
@@ -67,6 +67,12 @@ SENTENCES: dict[str, str | Promise] = {
     "same_offer": _("an identical offer is there already: №%(offer)s"),
     "same_row": _("the same as row %(row)s"),
     "shared_code_taken": _("another offer of yours has this code"),
+    "same_code_row": _("row %(row)s has this code already"),
+    "formula": _("a cell has a formula: put what it should say in its place"),
+    "long_cell": _("a cell is longer than %(most)s characters"),
+    "bad_cell": _("a cell holds characters that are no text"),
+    "quotes": _("a quotation mark is opened and never closed"),
+    "stray_cell": _("there are more cells than headings"),
 }
 
 

@@ -5,6 +5,8 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from bonuses import operations as bonuses
 from campaigns import launching, offers
+from campaigns.results import publishing, statement
+from campaigns.uploads import operations as uploads
 from messaging import dispatch, outbox, prompts
 from smart import directory, programme
 from smart.access import auth
@@ -117,3 +119,21 @@ def forget_sign_ins() -> None:
 def resume_imports() -> int:
     """Read uploaded directory exports and apply the confirmed ones."""
     return directory.work_off(now=clock.now())
+
+
+@shared_task
+def read_uploads() -> int:
+    """Read partners' uploaded files of offers."""
+    return uploads.read_waiting(now=clock.now())
+
+
+@shared_task
+def publish_results() -> int | None:
+    """Write down what partners see of their offers' results today (ADR 0021)."""
+    return publishing.publish_daily(now=clock.now())
+
+
+@shared_task
+def issue_statements() -> int | None:
+    """Issue last month's statements to partners."""
+    return statement.issue_monthly(now=clock.now())
