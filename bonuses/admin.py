@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from bonuses.models import BonusTerms, Debit, Grant, LedgerEntry, PayableService
+from bonuses.words import REFUSALS
 from smart.lib import clock
 from smart.lib.admin import ReadOnlyAdmin
 from smart.lib.astana import month_of
@@ -85,7 +86,7 @@ class BonusTermsAdmin(ModelAdmin):
 class GrantAdmin(ReadOnlyAdmin):
     """Changed by operations only."""
 
-    list_display = ["pk", "month", "subscriber", "kind", "units", "remaining", "state", "activated_at", "expires_at"]
+    list_display = ["id", "month", "subscriber", "kind", "units", "remaining", "state", "activated_at", "expires_at"]
     list_select_related = ["subscriber"]
     list_filter = ["state", "kind"]
     search_fields = ["=subscriber__pk"]
@@ -96,11 +97,52 @@ class GrantAdmin(ReadOnlyAdmin):
 class LedgerEntryAdmin(ReadOnlyAdmin):
     """Append-only (B12): the database refuses changes."""
 
-    list_display = ["pk", "month", "subscriber", "grant_id", "kind", "units", "at", "reason"]
+    list_display = ["id", "month", "subscriber", "its_grant", "kind", "units", "at", "moved"]
     list_select_related = ["subscriber"]
     list_filter = ["kind"]
     search_fields = ["=grant_id"]
     ordering = ["-month", "-pk"]
+    fields = ["month", "its_grant", "subscriber", "kind", "units", "at", "key", "moved"]
+
+    @admin.display(description=_("id of the grant"), ordering="grant_id")
+    def its_grant(self, entry: LedgerEntry) -> int:
+        """The id alone: the grant itself is not fetched."""
+        return entry.grant_id
+
+    @admin.display(description=_("reason"))
+    def moved(self, entry: LedgerEntry) -> str:
+        """Why the units moved, in words."""
+        return entry.reason_in_words
+
+
+class RefusalFilter(admin.SimpleListFilter):
+    """By what a debit was refused for, in words."""
+
+    title = _("refusal")
+    parameter_name = "refusal"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The refusals there are."""
+        return list(REFUSALS.items())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Those refused for it."""
+        return queryset.filter(refusal=self.value()) if self.value() else queryset
+
+
+class ServiceFilter(admin.SimpleListFilter):
+    """By what was to be paid for, in words."""
+
+    title = _("service")
+    parameter_name = "service"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The services there are."""
+        return list(PayableService.Service.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Those for it."""
+        return queryset.filter(service=self.value()) if self.value() else queryset
 
 
 @admin.register(Debit)
@@ -108,18 +150,31 @@ class DebitAdmin(ReadOnlyAdmin):
     """Charging requests and their answers."""
 
     list_display = [
-        "pk",
+        "id",
         "request_id",
         "client",
         "subscriber",
-        "service",
+        "paid_for",
         "units_asked",
         "units_granted",
-        "refusal",
+        "refused",
         "event_at",
     ]
     list_select_related = ["client", "subscriber"]
-    list_filter = ["refusal", "service"]
+    list_filter = [RefusalFilter, ServiceFilter]
     search_fields = ["=request_id", "=subscriber__pk"]
     ordering = ["-month", "-pk"]
-    exclude = ["body_digest", "answer"]
+    fields = [
+        "month", "request_id", "client", "subscriber", "paid_for", "visited_plmn", "event_at", "decided_at",
+        "units_asked", "units_granted", "refused", "status",
+    ]  # fmt: skip
+
+    @admin.display(description=_("service"))
+    def paid_for(self, debit: Debit) -> str:
+        """In words."""
+        return debit.service_in_words
+
+    @admin.display(description=_("refusal"))
+    def refused(self, debit: Debit) -> str:
+        """In words."""
+        return debit.refusal_in_words

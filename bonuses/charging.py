@@ -40,9 +40,9 @@ class EventTimeImplausible(Refusal):
 # Why a debit is refused; the answer's `code`, with its sentence for people.
 REFUSALS = {
     "unknown_subscriber": "No activ subscriber has this number.",
-    "not_payable": "Units do not pay for this service (B9).",
-    "network_unknown": "The visited network is not known, so roaming cannot be excluded (B9).",
-    "roaming": "Units do not pay in roaming (B9).",
+    "not_payable": "Units do not pay for this service.",
+    "network_unknown": "The visited network is not known, so roaming cannot be excluded.",
+    "roaming": "Units do not pay in roaming.",
     "no_units": "There are no units to spend.",
     "insufficient_units": "There are fewer units than asked for, and a part was not allowed.",
 }

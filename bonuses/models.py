@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from bonuses.words import MOVES, REFUSALS
 from enrollment.models import Subscriber
 from smart.access.models import ApiClient
 
@@ -62,7 +63,13 @@ class PayableService(models.Model):
         constraints = [models.UniqueConstraint(fields=["terms", "service", "destination"], name="payable_listed_once")]
 
     def __str__(self) -> str:
-        return f"{self.service}/{self.destination}"
+        return said(self.service, self.destination)
+
+
+def said(service: str, destination: str) -> str:
+    """What is paid for, as people read it; what nobody lists stays as it was asked for."""
+    where = dict(PayableService.Destination.choices).get(destination, destination)
+    return f"{dict(PayableService.Service.choices).get(service, service)} → {where}"
 
 
 class Grant(models.Model):
@@ -198,6 +205,11 @@ class LedgerEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.units}"
 
+    @property
+    def reason_in_words(self) -> str:
+        """Why the units moved, as people read it."""
+        return str(MOVES.get(self.reason, self.reason))
+
 
 class Debit(models.Model):
     """A charging request and the answer it got, kept to answer its repetition with the same bytes.
@@ -243,3 +255,13 @@ class Debit(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk}"
+
+    @property
+    def service_in_words(self) -> str:
+        """What was to be paid for, as people read it."""
+        return said(self.service, self.destination)
+
+    @property
+    def refusal_in_words(self) -> str:
+        """Why it was refused, as people read it."""
+        return str(REFUSALS.get(self.refusal, self.refusal))

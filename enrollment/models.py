@@ -6,7 +6,7 @@ import hashlib
 from cryptography.exceptions import InvalidTag
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from smart.lib import crypto
@@ -92,10 +92,10 @@ class Subscriber(models.Model):
     class LineStatus(models.TextChoices):
         """What the operator's directory last said of the line."""
 
-        ACTIVE = "active", _("active")
-        SUSPENDED = "suspended", _("suspended")
-        BLOCKED = "blocked", _("blocked")
-        TERMINATED = "terminated", _("terminated")
+        ACTIVE = "active", pgettext_lazy("a line", "active")
+        SUSPENDED = "suspended", pgettext_lazy("a line", "suspended")
+        BLOCKED = "blocked", pgettext_lazy("a line", "blocked")
+        TERMINATED = "terminated", pgettext_lazy("a line", "terminated")
         GONE = "gone", _("no longer in the directory")
 
     class Gender(models.TextChoices):
@@ -389,7 +389,7 @@ class DirectoryImport(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.file_name
+        return f"#{self.pk} {self.file_name}"
 
     @property
     def percent(self) -> int:

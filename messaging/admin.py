@@ -45,12 +45,17 @@ class WhyFilter(admin.SimpleListFilter):
 class MessageAdmin(ReadOnlyAdmin):
     """What was said to whom, or why it was not; changed by senders and operations alone."""
 
-    list_display = ["pk", "subscriber", "kind", "channel", "language", "state", "reason_of_state", "segments",
-                    "not_before", "submitted_at", "ended_at"]  # fmt: skip
+    list_display = ["id", "subscriber", "told", "channel", "state", "reason_of_state", "not_before",
+                    "submitted_at", "ended_at"]  # fmt: skip
     list_select_related = ["subscriber"]
-    list_filter = ["state", "channel", "message_class", WhyFilter]
+    list_filter = ["state", "channel", "message_class", "language", WhyFilter]
     search_fields = ["=subscriber__pk", "=pk"]
     ordering = ["-month", "-pk"]
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def told(self, message: Message) -> str:
+        """What it tells, in words."""
+        return message.kind_in_words
 
     @admin.display(description=_("reason of the state"))
     def reason_of_state(self, message: Message) -> str:
@@ -63,8 +68,8 @@ class AttemptAdmin(ReadOnlyAdmin):
     """Hand-overs, each written before the network heard of it."""
 
     list_display = [
-        "pk",
-        "message_id",
+        "id",
+        "its_message",
         "number",
         "transport",
         "gated_at",
@@ -77,15 +82,25 @@ class AttemptAdmin(ReadOnlyAdmin):
     search_fields = ["=message_id"]
     ordering = ["-month", "-pk"]
 
+    @admin.display(description=_("id of the message"), ordering="message_id")
+    def its_message(self, attempt: Attempt) -> int:
+        """The id alone: the message itself is not fetched."""
+        return attempt.message_id
+
 
 @admin.register(Receipt)
 class ReceiptAdmin(ReadOnlyAdmin):
     """What networks said, as it came."""
 
-    list_display = ["pk", "transport", "network_id", "status", "error", "received_at", "message_id", "matched_at"]
+    list_display = ["id", "transport", "network_id", "status", "error", "received_at", "its_message", "matched_at"]
     list_filter = ["status", "transport"]
     search_fields = ["=message_id", "=network_id"]
     ordering = ["-month", "-pk"]
+
+    @admin.display(description=_("id of the message"), ordering="message_id")
+    def its_message(self, receipt: Receipt) -> int | None:
+        """The id alone: the message itself is not fetched."""
+        return receipt.message_id
 
 
 class ServiceTextForm(forms.ModelForm):
@@ -112,10 +127,15 @@ class ServiceTextAdmin(ModelAdmin):
     """What the programme says of itself; kinds are the code's, texts are marketing's."""
 
     form = ServiceTextForm
-    list_display = ["kind", "is_on", "channel", "text_ru", "sizes"]
-    readonly_fields = ["kind", "placeholders", "sizes"]
-    fields = ["kind", "placeholders", "is_on", "channel", "text_kk", "text_ru", "text_en", "sizes"]
+    list_display = ["told", "is_on", "channel", "text_ru", "sizes"]
+    readonly_fields = ["told", "placeholders", "sizes"]
+    fields = ["told", "placeholders", "is_on", "channel", "text_kk", "text_ru", "text_en", "sizes"]
     ordering = ["kind"]
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def told(self, template: ServiceText) -> str:
+        """What it tells, in words."""
+        return str(template)
 
     @admin.display(description=_("placeholders"))
     def placeholders(self, template: ServiceText) -> str:
@@ -152,7 +172,7 @@ class PolicyForm(forms.ModelForm):
     """Days are ticked, holidays are typed as dates, comma-separated."""
 
     weekdays = forms.TypedMultipleChoiceField(
-        label=_("days"),
+        label=_("Days"),
         choices=SendingPolicy.Weekday.choices,
         coerce=int,
         required=False,
@@ -197,11 +217,16 @@ class SendingPolicyAdmin(ModelAdmin):
 class StreamAdmin(ModelAdmin):
     """Pace, pause, and what happens to what is late."""
 
-    list_display = ["code", "message_class", "rate_per_minute", "is_carried", "is_paused"]
+    list_display = ["told", "message_class", "rate_per_minute", "is_carried", "is_paused"]
     list_filter = ["message_class", "is_paused"]
-    fields = ["code", "message_class", "rate_per_minute", "is_carried", "is_paused"]
-    readonly_fields = ["code", "message_class"]
+    fields = ["told", "message_class", "rate_per_minute", "is_carried", "is_paused"]
+    readonly_fields = ["told", "message_class"]
     ordering = ["message_class", "code"]
+
+    @admin.display(description=_("stream"), ordering="code")
+    def told(self, stream: Stream) -> str:
+        """What it carries, in words where it is the programme's own."""
+        return str(stream)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Streams are made by what sends through them."""
@@ -216,7 +241,7 @@ class StreamAdmin(ModelAdmin):
 class SendingEpochAdmin(ReadOnlyAdmin):
     """Confirmed by `manage.py confirm_sending`, on the machine, by a person."""
 
-    list_display = ["pk", "confirmed_at", "confirmed_by", "reason"]
+    list_display = ["id", "confirmed_at", "confirmed_by", "reason"]
     ordering = ["-pk"]
 
 

@@ -22,7 +22,7 @@ class PromptForm(forms.ModelForm):
     """A text and, if there is one, its recording."""
 
     recording = forms.FileField(
-        label=_("recording"),
+        label=_("Recording"),
         required=False,
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": "audio/wav,.wav"}),
         help_text=_(

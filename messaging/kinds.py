@@ -14,6 +14,21 @@ SERVICE: dict[str, tuple[str, ...]] = {
     "reward": ("units", "lapse"),
 }
 
+# Every kind there is, in words; what is no message of the programme's own is of its class's kind.
+NAMES = {
+    "welcome": _("welcome"),
+    "bonus_issued": _("a bonus has come"),
+    "bonus_lapses": _("a bonus is about to lapse"),
+    "activated": _("a bonus was activated"),
+    "left": _("farewell"),
+    "reward": _("a reward for a survey"),
+    "offer": _("offer"),
+    "survey": _("survey invitation"),
+}
+
+# Why a message was made, where it is not its kind.
+REASONS = {**NAMES, "joined": _("joined the programme"), "left": _("left the programme"), "demo": _("a trial")}
+
 # M8: answers to what the subscriber just did. These alone may leave outside the window, while they still are answers.
 ANSWERS = frozenset({"welcome", "activated", "left", "reward"})
 ANSWER_FOR = timedelta(minutes=10)

@@ -6,15 +6,16 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from enrollment.models import Channel, Language, Purpose, Subscriber
-from messaging.kinds import WHY
+from messaging.kinds import NAMES, REASONS, WHY
 
 
 class MessageClass(models.TextChoices):
     """What a message is to its reader; in this order they leave."""
 
-    SERVICE = "service", _("service")
+    SERVICE = "service", pgettext_lazy("a message", "service")
     SURVEY = "survey", _("survey invitation")
     OFFER = "offer", _("offer")
 
@@ -47,7 +48,7 @@ class Stream(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.code
+        return str(NAMES.get(self.code, self.code))  # the programme's own are named by their kind
 
 
 class Message(models.Model):
@@ -164,6 +165,16 @@ class Message(models.Model):
     def why_in_words(self) -> str:
         """The reason of the state as people read it."""
         return str(WHY.get(self.why, self.why))
+
+    @property
+    def kind_in_words(self) -> str:
+        """What it tells, as people read it."""
+        return str(NAMES.get(self.kind, self.kind))
+
+    @property
+    def reason_in_words(self) -> str:
+        """Why it was made, as people read it."""
+        return str(REASONS.get(self.reason, self.reason))
 
     @property
     def is_final(self) -> bool:
@@ -289,7 +300,7 @@ class ServiceText(models.Model):
         verbose_name_plural = _("service messages")
 
     def __str__(self) -> str:
-        return self.kind
+        return str(NAMES.get(self.kind, self.kind))
 
 
 class IvrPrompt(models.Model):
@@ -338,7 +349,7 @@ class SendingPolicy(models.Model):
 
     class Meta:
         verbose_name = _("sending policy")
-        verbose_name_plural = _("sending policy")
+        verbose_name_plural = pgettext_lazy("several", "sending policy")
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="policy_is_one"),
             models.CheckConstraint(

@@ -14,17 +14,17 @@ TEXTS = {
         "Welcome to SMART! {units} units a month for free. Activate: *555*00#. Leave: *555*2#",
     ),
     "bonus_issued": (
-        "SMART: {units} бірлік бонус келді. {days} күнде қосыңыз: *555*00#",
+        "SMART: {units} бірлік бонус келді. {days} күн ішінде қосыңыз: *555*00#",
         "SMART: ваш бонус {units} единиц. Включите за {days} дней: *555*00#",
         "SMART: this month's bonus of {units} units is here. Activate within {days} days: *555*00#",
     ),
     "bonus_lapses": (
-        "SMART: {units} бірлік қалды, {lapse} дейін. Тексеру: *111*3#",
+        "SMART: {units} бірлік қалды, мерзімі: {lapse}. Тексеру: *111*3#",
         "SMART: {units} единиц сгорят {lapse}. Проверить: *111*3#",
         "SMART: {units} units left, they lapse on {lapse}. Check: *111*3#",
     ),
     "activated": (
-        "SMART: {units} бірлік қосылды, {lapse} дейін. Қалдық: *111*3#",
+        "SMART: {units} бірлік қосылды, мерзімі: {lapse}. Қалдық: *111*3#",
         "SMART: {units} единиц до {lapse}. Остаток: *111*3#",
         "SMART: {units} units activated, valid until {lapse}. Balance: *111*3#",
     ),
@@ -34,7 +34,7 @@ TEXTS = {
         "You have left SMART. No more messages. To come back: *555*1#",
     ),
     "reward": (
-        "SMART: сауалнама үшін {units} бірлік, {lapse} дейін. Рақмет!",
+        "SMART: сауалнама үшін {units} бірлік, мерзімі: {lapse}. Рақмет!",
         "SMART: {units} единиц за опрос, до {lapse}. Спасибо!",
         "SMART: {units} units for the survey, valid until {lapse}. Thank you!",
     ),

@@ -26,6 +26,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception)
 
 
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403, to machines as problem details."""
+    if request.path.startswith("/api/"):
+        return problems.response(403, "permission_denied", "You may not do this.")
+    return defaults.permission_denied(request, exception)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400, to machines as problem details."""
     if request.path.startswith("/api/"):

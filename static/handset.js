@@ -145,9 +145,10 @@
     at("inbox").replaceChildren(...items);
   }
 
-  const setNetwork = () => during(() => post(words.network, {
+  // No key press: the phone stays free for the click that made the field change.
+  const setNetwork = () => post(words.network, {
     delay: at("delay").value || 0, loss: at("loss").value || 0, receipts: at("receipts").checked,
-  }));
+  }).catch((error) => { at("offer-done").textContent = error instanceof TypeError ? words.failed : error.message; });
 
   const offer = () => during(async () => {
     at("offer-done").textContent = words.waiting;

@@ -90,6 +90,12 @@ class ApiClientAdmin(ModelAdmin):
 class AuditEventAdmin(ReadOnlyAdmin):
     """Append-only: who did or looked at what, when and why."""
 
-    list_display = ["at", "by", "action", "subject", "reason"]
+    list_display = ["at", "by", "action_said", "subject", "reason"]
+    fields = ["at", "by", "action_said", "subject", "reason", "details"]
     search_fields = ["=subject", "=by", "=action"]
     ordering = ["-at"]
+
+    @admin.display(description=_("action"), ordering="action")
+    def action_said(self, event: AuditEvent) -> str:
+        """In words."""
+        return event.action_in_words

@@ -45,7 +45,7 @@ def issue(*, client: ApiClient, by: str, now: datetime) -> tuple[ApiKey, str]:
     key_id = token_hex(8)
     secret = secret_of(key_id)
     key = ApiKey.objects.create(
-        client=client, key_id=key_id, slot=slot, digest=hashlib.sha256(secret.encode()).digest()
+        client=client, key_id=key_id, slot=slot, digest=hashlib.sha256(secret.encode()).digest(), created_at=now
     )
     audit.record(by=by, action="issue_key", subject=f"client:{client.name}", details={"key_id": key_id}, now=now)
     return key, secret

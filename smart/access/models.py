@@ -7,6 +7,10 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from smart.access.actions import ACTIONS
+from smart.lib import clock
 
 
 class ApiClient(models.Model):
@@ -34,11 +38,11 @@ class ApiClient(models.Model):
         help_text=_("Networks in CIDR notation the client may call from. With a bare key none means nobody."),
     )
     is_active = models.BooleanField(_("active"), default=True)
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), default=clock.now, editable=False)
 
     class Meta:
         verbose_name = _("API client")
-        verbose_name_plural = _("API clients")
+        verbose_name_plural = pgettext_lazy("in a sentence", "API clients")
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=["ussd", "charging", "partner"]), name="apiclient_kind_known"),
             models.CheckConstraint(condition=Q(proof__in=["signature", "key"]), name="apiclient_proof_known"),
@@ -64,7 +68,7 @@ class ApiKey(models.Model):
     key_id = models.CharField(_("key id"), max_length=32, unique=True)
     slot = models.PositiveSmallIntegerField(_("slot"), choices=[(1, "1"), (2, "2")])
     digest = models.BinaryField(_("digest"), max_length=32)  # SHA-256 of the secret
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), default=clock.now, editable=False)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
 
     class Meta:
@@ -119,3 +123,8 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
+
+    @property
+    def action_in_words(self) -> str:
+        """What was done, as people read it."""
+        return str(ACTIONS.get(self.action, self.action))

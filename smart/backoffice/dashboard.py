@@ -35,7 +35,7 @@ def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
     chart = {
         "labels": figures["days"],
         "datasets": [
-            {"label": _("Joined"), "data": figures["joins"], "backgroundColor": "#15803d"},
+            {"label": _("Joined"), "data": figures["joins"], "backgroundColor": "#15803d", "displayYAxis": True},
             {"label": _("Left"), "data": figures["leaves"], "backgroundColor": "#c2410c"},
         ],
     }

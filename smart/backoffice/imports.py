@@ -103,7 +103,7 @@ def one(request: HttpRequest, import_id: int) -> HttpResponse:
     return _render(
         request,
         "imports/one.html",
-        run.file_name,
+        str(run),
         run=run,
         counts=counts,
         is_moving=run.phase in (Phase.UPLOADED, Phase.APPLYING) or (run.phase == Phase.STAGED and run.is_confirmed),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from messaging import kinds, outbox, sql, transports, window
-from messaging.models import Message, Stream, TransportHealth
+from messaging.models import Message, MessageClass, Stream, TransportHealth
 from smart.lib import astana, clock
 
 _SEE, _CHANGE = "messaging.view_sendingpolicy", "messaging.change_sendingpolicy"
@@ -101,7 +101,7 @@ def _chart(now: datetime) -> dict[str, Any]:
         counted = {(hour, message_class): count for hour, message_class, count in cursor.fetchall()}
     hours = list(range(24))
     colors = {"service": "#0369a1", "survey": "#15803d", "offer": "#c2410c"}
-    names = {"service": _("service"), "survey": _("survey invitation"), "offer": _("offer")}
+    names = dict(MessageClass.choices)
     return {
         "labels": [f"{hour:02}" for hour in hours],
         "datasets": [
@@ -109,6 +109,7 @@ def _chart(now: datetime) -> dict[str, Any]:
                 "label": str(names[message_class]),
                 "data": [counted.get((hour, message_class), 0) for hour in hours],
                 "backgroundColor": color,
+                "displayYAxis": True,
             }
             for message_class, color in colors.items()
         ],
@@ -141,7 +142,7 @@ def _backlogs(now: datetime, today: window.Window, *, is_stopped: bool) -> list[
         ends_at = begins + timedelta(minutes=minutes) if a_minute and not is_held else None
         found.append(
             Backlog(
-                stream=stream.code,
+                stream=str(stream),
                 waiting=waiting[stream.pk],
                 a_minute=round(a_minute),
                 ends_at=ends_at,

@@ -3,6 +3,9 @@
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from smart.jobs.names import NAMES
 
 
 class JobRun(models.Model):
@@ -14,7 +17,7 @@ class JobRun(models.Model):
 
     class State(models.TextChoices):
         RUNNING = "running", _("running")
-        DONE = "done", _("done")
+        DONE = "done", pgettext_lazy("a job", "done")
 
     name = models.CharField(_("job"), max_length=40)
     slot = models.CharField(_("slot"), max_length=40)
@@ -37,4 +40,9 @@ class JobRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} {self.slot}"
+        return f"{self.name_in_words} {self.slot}"
+
+    @property
+    def name_in_words(self) -> str:
+        """What the job does, as people read it."""
+        return str(NAMES.get(self.name, self.name))

@@ -4,6 +4,8 @@ import logging
 import re
 from contextvars import ContextVar
 
+from django.core.exceptions import PermissionDenied
+
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 # The ten digits of a Kazakhstan mobile number, however spelled, with or without what stands before them; a last net,
@@ -18,10 +20,12 @@ def mask_numbers(text: str) -> str:
 
 
 class RequestContext(logging.Filter):
-    """Adds the request id to each record."""
+    """Adds the request id to each record, and takes the traceback from a refusal: nothing went wrong in it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()
+        if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
+            record.exc_info = None
         return True
 
 

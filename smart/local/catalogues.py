@@ -1,7 +1,10 @@
 """The gettext catalogues, made without system gettext: `python -m smart.local.catalogues [--check]`.
 
 Messages are written by room, in locale/parts/<room>.json as {"English msgid": {"kk": …, "ru": …}}; the .po and .mo
-files are made from them and committed, so that a fresh clone runs without a compile step.
+files are made from them and committed, so that a fresh clone runs without a compile step. A msgid that means two
+things bears its context before it, and one that counts has its forms beside each other, as gettext keeps them:
+"line\\u0004active" (pgettext), "entry\\u0000entries" (ngettext). What the libraries ask for, and bring no Kazakh or
+Russian of, is in libraries.json.
 """
 
 import json
@@ -19,14 +22,16 @@ from babel.messages.pofile import write_po
 PROJECT = Path(__file__).resolve().parents[2]
 LOCALE = PROJECT / "locale"
 ROOMS = ("smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
-KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None}
+KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None, "pgettext_lazy": ((1, "c"), 2)}
+CONTEXT = "\x04"  # stands between a context and its msgid
+PLURAL = "\x00"  # stands between the forms for one and for many
 _IN_FSTRING = re.compile(r"{_\('([^']+)'\)}")  # Babel sees into these from Python 3.12 on only
 _TRANSLATE = re.compile(r'{% translate "([^"]+)"')
 _BLOCK = re.compile(r"{% blocktranslate[^%]*%}(.*?){% endblocktranslate %}", re.DOTALL)
 _VARIABLE = re.compile(r"{{ (\w+) }}")
 LANGUAGES = ("kk", "ru", "en")
-# What django-unfold's own templates ask for and bring no catalogue for.
-_OF_LIBRARIES = {"Search apps and models..."}
+# What Django's and django-unfold's own pages ask for: no code of ours names it, tests/test_texts.py reads theirs.
+_OF_LIBRARIES = LOCALE / "parts" / "libraries.json"
 _MADE = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that the same messages make the same files
 
 
@@ -40,13 +45,22 @@ def messages() -> dict[str, dict[str, str]]:
     return merged
 
 
+def of_libraries() -> set[str]:
+    """The msgids that are the libraries' own."""
+    return set(json.loads(_OF_LIBRARIES.read_text(encoding="utf-8")))
+
+
 def used() -> set[str]:
     """Every msgid that code and templates ask for, a library's own included."""
-    found = set(_OF_LIBRARIES)
+    found = of_libraries()
     for room in ROOMS:
         for path in (PROJECT / room).rglob("*.py"):
             with path.open("rb") as file:
-                found |= {str(message) for _line, message, _c, _x in extract("python", file, KEYWORDS) if message}
+                found |= {
+                    f"{context}{CONTEXT}{message}" if context else str(message)
+                    for _line, message, _comments, context in extract("python", file, KEYWORDS)
+                    if message
+                }
             found |= set(_IN_FSTRING.findall(path.read_text(encoding="utf-8")))
     for path in (PROJECT / "templates").rglob("*.html"):
         text = path.read_text(encoding="utf-8")
@@ -67,7 +81,12 @@ def build(language: str) -> dict[str, bytes]:
     )
     for msgid, texts in sorted(messages().items()):
         flags = ["python-format"] if "%(" in msgid else []
-        catalogue.add(msgid, texts.get(language, msgid if language == "en" else ""), flags=flags)
+        context, _mark, plain = msgid.rpartition(CONTEXT)
+        text = texts.get(language, plain if language == "en" else "")
+        if PLURAL in plain:
+            catalogue.add(tuple(plain.split(PLURAL)), tuple(text.split(PLURAL)), flags=flags)
+        else:
+            catalogue.add(plain, text, flags=flags, context=context or None)
     po, mo = BytesIO(), BytesIO()
     write_po(po, catalogue, width=0)
     write_mo(mo, catalogue)

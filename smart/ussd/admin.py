@@ -10,7 +10,7 @@ from smart.ussd.models import Dial
 class DialAdmin(ReadOnlyAdmin):
     """Finished USSD sessions with their screens."""
 
-    list_display = ["pk", "dialed", "subscriber", "client", "language", "opened_at", "closed_at"]
+    list_display = ["id", "dialed", "subscriber", "client", "language", "opened_at", "closed_at"]
     list_select_related = ["subscriber", "client"]
     search_fields = ["=subscriber__pk"]
     ordering = ["-month", "-pk"]

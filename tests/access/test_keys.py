@@ -130,11 +130,6 @@ def test_a_command_may_replace_the_older_of_two_live_keys(db: None) -> None:
         call_command("issue_key", "doc", "--proof", "key", "--network", "127.0.0.0/8", "--replace", stdout=StringIO())
 
     assert ApiKey.objects.count() == 4
-    assert list(ApiKey.objects.order_by("pk").values_list("revoked_at__isnull", flat=True)) == [
-        False,
-        False,
-        True,
-        True,
-    ]
-    with pytest.raises(CommandError, match="two live keys"):
+    assert [key.revoked_at is None for key in ApiKey.objects.order_by("pk")] == [False, False, True, True]
+    with pytest.raises(CommandError, match=r"live keys|действующих ключа"):
         call_command("issue_key", "doc", "--proof", "key", stdout=StringIO())

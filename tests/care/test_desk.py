@@ -80,7 +80,7 @@ def test_one_page_tells_everything_and_no_number(agent: Client, anna: Subscriber
 
     page = agent.get(look_up(agent)).content.decode()
 
-    for told in ("7 701 *** ** 01", "*555#", "480", "call → on_net", "A call to 3030", "SHA-256"):
+    for told in ("7 701 *** ** 01", "*555#", "480", "звонок → внутри activ и Kcell", "A call to 3030", "SHA-256"):
         assert told in page
     assert "77010000001" not in page
     assert "7010000001" not in page

@@ -131,6 +131,26 @@ def test_the_bonus_is_told_when_the_operators_balance_fails(handset: Page) -> No
     dial(handset, "*111*3#", "қазір дерек жоқ")
 
 
+def test_a_delay_typed_and_an_offer_clicked_at_once_are_both_heard(handset: Page) -> None:
+    """Leaving the field sets the network; the click that left it must not be lost to that."""
+    handset.locator("#delay").fill("7")
+    with handset.expect_response("**/network/") as network, handset.expect_response("**/offer/"):
+        handset.locator("#offer").click()
+
+    assert network.value.json()["delay_seconds"] == 7
+    expect(handset.locator("#offer-done")).to_contain_text("0")
+    settle(handset)
+
+
+def test_the_minute_that_the_field_shows_can_be_moved_to(handset: Page) -> None:
+    """It has no seconds, so the end of that minute is meant."""
+    with handset.expect_response(lambda answer: answer.request.method == "POST" and "/clock/" in answer.url) as moved:
+        handset.locator("#clock-form button").click()
+
+    assert moved.value.status == 200
+    settle(handset)
+
+
 def test_the_keyboard_dials_and_hangs_up(handset: Page) -> None:
     handset.locator("h2").first.click()
     handset.keyboard.type("*555#")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from hypothesis import given
 from hypothesis import settings as examples
@@ -210,3 +211,15 @@ def test_what_comes_from_outside_begins_no_line_of_its_own() -> None:
     record.request_id = "-"
 
     assert len(logs.MaskingFormatter().format(record).splitlines()) == 1
+
+
+def test_a_refusal_is_logged_without_a_traceback_and_a_fault_with_one(out: io.StringIO) -> None:
+    for error in (PermissionDenied("not yours"), ValueError("broken")):
+        try:
+            raise error
+        except Exception:
+            logging.getLogger("tests.logs").exception("refused" if error.args == ("not yours",) else "failed")
+
+    refused, failed = out.getvalue().split("failed")
+    assert "Traceback" not in refused
+    assert "ValueError: broken" in failed

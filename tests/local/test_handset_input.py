@@ -37,3 +37,13 @@ def test_the_inbox_of_nobody_is_empty(client: Client, person: str) -> None:
 )
 def test_a_bad_network_is_refused(client: Client, body: str) -> None:
     assert client.post("/handset/network/", body, content_type="application/json").status_code == 422
+
+
+def test_the_minute_that_is_shown_can_be_moved_to(client: Client, movable_clock: None) -> None:
+    """The field has no seconds, and its minute has begun: its end is meant."""
+    shown = client.get("/handset/clock/").json()["iso"]
+
+    answer = client.post("/handset/clock/", {"to": shown}, content_type="application/json")
+
+    assert answer.status_code == 200
+    assert answer.json()["iso"] == shown

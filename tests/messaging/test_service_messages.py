@@ -29,7 +29,7 @@ def test_joining_activating_and_leaving_are_answered(make_subscriber, now):
 
     assert kinds_of(person) == ["welcome", "activated", "left"]
     activated = Message.objects.get(kind="activated")
-    assert activated.text == "SMART: 500 бірлік қосылды, 30.11 12:00 дейін. Қалдық: *111*3#"
+    assert activated.text == "SMART: 500 бірлік қосылды, мерзімі: 30.11 12:00. Қалдық: *111*3#"
     assert (activated.state, activated.why) == ("cancelled", "left")  # it had not left yet
     assert Message.objects.get(kind="left").state == "waiting"
 

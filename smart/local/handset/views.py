@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import formats, timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
@@ -35,6 +36,7 @@ _OFFER = {
     "en": "Tea and coffee -20% at Dastarkhan shops until Sunday. Stop: *555*2#",
 }
 _MOST_TYPED = 182
+_TO_THE_MINUTE = len("2026-12-01T00:00")
 
 
 @require_GET
@@ -233,6 +235,8 @@ def _move(data: dict[str, Any]) -> dict[str, Any]:
 
 def _typed_instant(text: str) -> datetime:
     typed = datetime.fromisoformat(text)
+    if len(text) == _TO_THE_MINUTE:  # the field has no seconds, and the minute it shows has begun already
+        typed = typed.replace(second=59)
     return typed.replace(tzinfo=astana.ZONE) if typed.tzinfo is None else typed
 
 
@@ -252,11 +256,16 @@ def _catch_up() -> str:
 def _clock() -> dict[str, Any]:
     now = clock.now().astimezone(astana.ZONE)
     return {
-        "now": formats.date_format(timezone.localtime(now), "l, j E Y"),
+        "now": _day(now),
         "time": time(now.hour, now.minute, now.second).isoformat(),
         "iso": now.replace(tzinfo=None).isoformat(timespec="minutes"),
         "is_moved": movable.ahead() > timedelta(),
     }
+
+
+def _day(now: datetime) -> str:
+    day = formats.date_format(timezone.localtime(now), _("l, j E Y"))  # each language has its own order
+    return day.lower() if get_language() in ("kk", "ru") else day
 
 
 def _simulator(path: str, data: dict[str, Any]) -> dict[str, Any]:

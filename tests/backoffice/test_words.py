@@ -1,0 +1,154 @@
+"""Codes are shown in words: whoever makes a new one names it beside its vocabulary."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.utils import translation
+
+from bonuses import charging, words
+from bonuses import operations as bonuses
+from enrollment.models import Subscriber
+from messaging import kinds
+from messaging.models import MessageClass, SendingPolicy
+from smart import programme
+from smart.access.actions import ACTIONS
+from smart.access.models import ApiClient
+from smart.jobs.models import JobRun
+from smart.jobs.names import NAMES
+from tests.bonuses.conftest import Member
+from tests.bonuses.test_debits import ask
+
+ROOMS = ("smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
+
+
+def written(pattern: str) -> set[str]:
+    """What the pattern's group finds in our code."""
+    found: set[str] = set()
+    for room in ROOMS:
+        for path in (Path(settings.BASE_DIR) / room).rglob("*.py"):
+            if "migrations" not in path.parts:
+                found |= set(re.findall(pattern, path.read_text(encoding="utf-8")))
+    return found
+
+
+def signed_in(role: str) -> Client:
+    user = User.objects.create_user(role, password="x", is_staff=True, is_superuser=role == "root")
+    user.groups.set(Group.objects.filter(name=role))
+    client = Client(headers={"Accept-Language": "ru"})
+    client.force_login(user)
+    return client
+
+
+def test_every_job_that_keeps_slots_has_a_name() -> None:
+    jobs = written(r'run_slot\(name="(\w+)"')
+
+    assert "issue_month" in jobs
+    assert jobs - set(NAMES) == set()
+
+
+def test_every_action_that_is_audited_has_a_name() -> None:
+    """Those written out; of the others (an offer's and a campaign's states) each is in the list as well."""
+    audited = written(r'audit\.record\((?:[^()]|\([^()]*\))*?action="(\w+)"') | written(r'_note\(\s*\w[\w.]*, "(\w+)"')
+
+    assert {"issue_key", "invite", "choose_language"} <= audited
+    assert audited - set(ACTIONS) == set()
+
+
+def test_every_refusal_of_a_debit_has_its_words() -> None:
+    assert set(words.REFUSALS) == set(charging.REFUSALS)
+
+
+def test_every_reason_of_a_movement_has_its_words() -> None:
+    reasons = written(r'bonuses\.forfeit\([^)]*reason="(\w+)"') | {"lapsed", "not_activated", "superseded"}
+
+    assert "opt_out" in reasons
+    assert reasons - set(words.MOVES) == set()
+
+
+def test_every_kind_of_message_has_a_name() -> None:
+    assert set(kinds.SERVICE) | {MessageClass.OFFER, MessageClass.SURVEY} == set(kinds.NAMES)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "shown", "code"),
+    [
+        ("bonuses/debit", "единицами это не оплачивается", ">not_payable"),
+        ("bonuses/debit", "звонок → international", "call →"),
+        ("bonuses/ledgerentry", "вышел из программы", "opt_out"),
+        ("messaging/message", "бонус включён", "activated<"),
+        ("messaging/servicetext", "пришёл бонус", "bonus_issued"),
+        ("messaging/stream", "приветствие", ">welcome"),
+        ("access/auditevent", "завершил участие", "opt_out"),
+        ("jobs/jobrun", "выдача бонусов месяца", ">issue_month"),
+    ],
+)
+def test_lists_speak_in_words(make_member: Member, now: datetime, path: str, shown: str, code: str) -> None:
+    anna = make_member()
+    bonuses.activate(subscriber=anna, visited_plmn="40102", now=now)
+    ask(anna, now=now, destination="international")
+    programme.opt_out(subscriber=anna, by="care:aigul", reason="asked", now=now)
+    JobRun.objects.create(name="issue_month", slot="2026-11-01", started_at=now, touched_at=now)
+
+    answer = signed_in("root").get(f"/admin/{path}/").content.decode()
+
+    assert shown in answer
+    assert code not in answer
+
+
+@pytest.mark.django_db
+def test_the_care_page_speaks_in_words(make_member: Member, now: datetime) -> None:
+    anna = make_member()
+    bonuses.activate(subscriber=anna, visited_plmn="40102", now=now)
+    ask(anna, now=now, destination="international")
+    agent = signed_in("care")
+    agent.post("/admin/care/", {"number": "77010000001", "reason": "A call to 3030"})
+
+    page = agent.get(f"/admin/care/subscriber/{anna.pk}/").content.decode()
+
+    for words_shown in ("единицами это не оплачивается", "нашёл абонента", "бонус включён", "activ, активна"):
+        assert words_shown in page
+    for code in ("not_payable", "look_up<", ">activated<", ">joined<"):
+        assert code not in page
+
+
+def test_one_english_word_of_two_meanings_is_two_in_russian_and_kazakh() -> None:
+    with translation.override("ru"):
+        assert str(MessageClass.SERVICE.label) == "служебное"
+        assert str(Subscriber.LineStatus.ACTIVE.label) == "активна"
+        assert str(ApiClient._meta.verbose_name_plural) == "клиенты API"
+        assert str(SendingPolicy._meta.verbose_name) != str(SendingPolicy._meta.verbose_name_plural)
+    with translation.override("kk"):
+        assert str(MessageClass.SERVICE.label) == "қызметтік"
+        assert str(JobRun.State.DONE.label) == "орындалды"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("typed", ["77010000001", "+7 701 000 00 01", "8 (701) 000-00-01", "7010000001", "701000000"])
+def test_a_number_typed_into_the_list_of_subscribers_leads_to_the_care_desk_without_it(
+    make_subscriber: Callable[..., Subscriber], typed: str
+) -> None:
+    make_subscriber()
+    agent = signed_in("care")
+
+    answer = agent.get("/admin/enrollment/subscriber/", {"q": typed})
+    page = agent.get(answer.headers["Location"]).content.decode()
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/care/")
+    assert "Номера ищут здесь" in page
+    assert typed not in page
+
+
+@pytest.mark.django_db
+def test_an_id_is_still_looked_for_in_the_list_of_subscribers(make_subscriber: Callable[..., Subscriber]) -> None:
+    subscriber = make_subscriber()
+
+    answer = signed_in("care").get("/admin/enrollment/subscriber/", {"q": str(subscriber.pk)})
+
+    assert f"/admin/enrollment/subscriber/{subscriber.pk}/" in answer.content.decode()

@@ -1,0 +1,57 @@
+"""What everybody may see: dates as each language writes them, and a refusal that is a page of ours."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import formats, timezone, translation
+
+from smart.lib import clock
+from smart.local.handset import views as handset
+
+AFTERNOON = datetime(2026, 11, 25, 10, 5, tzinfo=UTC)  # 15:05 in Astana
+
+
+@pytest.mark.parametrize("language", ["kk", "ru", "en"])
+def test_instants_are_short_and_have_24_hours_in_every_language(language: str) -> None:
+    with translation.override(language):
+        assert formats.localize(timezone.localtime(AFTERNOON)) == "25.11.2026 15:05"
+        assert formats.localize(AFTERNOON.date()) == "25.11.2026"
+
+
+def test_a_date_typed_the_kazakh_way_is_read() -> None:
+    with translation.override("kk"):
+        assert "%d.%m.%Y" in formats.get_format("DATE_INPUT_FORMATS")
+        assert formats.localize(1.5) == "1,5"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("language", "day"),
+    [
+        ("kk", "25 қараша 2026, сәрсенбі"),
+        ("ru", "среда, 25 ноября 2026"),
+        ("en", "Wednesday, 25 November 2026"),
+    ],
+)
+def test_the_handset_says_the_day_as_the_language_does(
+    language: str, day: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "_source", lambda: AFTERNOON)
+
+    with translation.override(language):
+        assert handset._clock()["now"] == day
+
+
+@pytest.mark.django_db
+def test_what_one_may_not_open_is_said_on_a_page_of_ours() -> None:
+    client = Client(headers={"Accept-Language": "kk"})
+    client.force_login(User.objects.create_user("marat", password="x", is_staff=True))
+
+    answer = client.get("/admin/access/apiclient/")
+
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "Бұл бетті ашуға рұқсатыңыз жоқ" in page
+    assert "smart.css" in page
