@@ -215,7 +215,7 @@ def _finish(campaign_id: int, now: datetime) -> None:
 
 
 def _offers_of(campaign: Campaign) -> list[Offer]:
-    return list(Offer.objects.filter(variants__campaign=campaign).distinct())
+    return list(Offer.objects.filter(variants__campaign=campaign).distinct().order_by("pk"))
 
 
 def _cancel_waiting(campaign: Campaign, now: datetime, subscribers: list[int] | None = None) -> int:

@@ -55,6 +55,8 @@ class NoReason(Refusal):
 @transaction.atomic
 def create(*, partner: Partner, draft: Draft, by: str, now: datetime) -> Offer:
     """Make a draft into an offer. Raises BadOffer with everything that is wrong, an identical offer included."""
+    # Two identical ones at once are one and a refusal.
+    Partner.objects.select_for_update(no_key=True).get(pk=partner.pk)
     _require_good(draft, partner, now)
     offer = Offer(partner=partner, created_by=by, created_at=now, changed_at=now, **_fields(draft))
     offer.save(force_insert=True)
@@ -174,6 +176,8 @@ def _stop_sending(offer: Offer, now: datetime) -> int:
 
 def _require_good(draft: Draft, partner: Partner, now: datetime, *, but: int = 0) -> None:
     problems = drafts.problems(draft, partner=partner, today=astana.day_of(now))
+    if problems:
+        raise BadOffer(problems)
     if same := same_as(partner=partner, digest=draft.digest, but=but):
         problems.append(drafts.problem("", "same_offer", offer=same))
     if draft.shared_code and (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
-_SPACE = re.compile(r"^(_\w*LOCK_SPACE) = (\d+)", re.MULTILINE)
+_SPACE = re.compile(r"^(\w*LOCK_SPACE) = (\d+)", re.MULTILINE)
 
 
 def test_every_lock_space_is_its_own() -> None:
