@@ -20,6 +20,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 import bonuses.reference
+import campaigns.reference
 import enrollment.reference
 import messaging.reference
 import smart.local.clock
@@ -79,6 +80,7 @@ def _forget(_: TransactionTestCase) -> None:
     enrollment.reference.load()
     bonuses.reference.load()
     messaging.reference.load()
+    campaigns.reference.load()
 
 
 TransactionTestCase._fixture_teardown = _forget

@@ -1,5 +1,7 @@
 """The OpenAPI schema thrown at the real server by schemathesis: every answer is documented, none is a 500."""
 
+import json
+import re
 import time
 from collections.abc import Callable
 from secrets import token_hex
@@ -19,13 +21,23 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from bonuses import charging
+from campaigns import offers
+from campaigns.models import Partner, PartnerClient, Upload
 from enrollment.models import Membership, Subscriber
 from smart.access import auth, keys
 from smart.access.models import ApiClient
 from smart.lib import clock, signing
+from tests.campaigns.conftest import DRAFT, NOW
 
 SCHEMA = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+def test_outsiders_read_no_rule_of_ours_by_its_id() -> None:
+    said = json.dumps(SCHEMA.raw_schema, default=str) + "".join(charging.REFUSALS.values())
+
+    assert re.findall(r"\b[BJMPS]\d{1,2}\b", said) == []
 
 
 class Signed(requests.auth.AuthBase):
@@ -44,22 +56,36 @@ class Signed(requests.auth.AuthBase):
         return request
 
 
+def let_in(client: ApiClient) -> None:
+    """Make it a partner's software that may do everything, with an offer and a file to ask for."""
+    partner = Partner.objects.create(name="Arbat Coffee", slug="arbat", created_at=NOW)
+    PartnerClient.objects.create(client=client, partner=partner, scopes=PartnerClient.Scope.values)
+    offers.create(partner=partner, draft=DRAFT, by="partner:dana", now=NOW)
+    Upload.objects.create(partner=partner, file_name="offers.csv", path="/nowhere", created_by="dana", created_at=NOW)
+
+
 @pytest.fixture
 def session_for(transactional_db: None) -> Callable[[str], requests.Session]:
     """A client that may call the path."""
     auth.forget_cached()
 
+    made: dict[str, requests.Session] = {}
+
     def make(path: str) -> requests.Session:
-        is_signed = "africastalking" not in path and "comviva" not in path
-        kind = "charging" if "charging" in path else "ussd"
-        client, _made = ApiClient.objects.get_or_create(
-            name=f"{kind}-{is_signed}",
-            defaults={"kind": kind, "proof": "signature" if is_signed else "key", "networks": ["127.0.0.0/8"]},
+        is_signed = not any(part in path for part in ("africastalking", "comviva", "partners"))
+        kind = next((kind for kind in ("charging", "partner") if kind in path), "ussd")
+        name = f"{kind}-{is_signed}"
+        if name in made:
+            return made[name]
+        client = ApiClient.objects.create(
+            name=name, kind=kind, proof="signature" if is_signed else "key", networks=["127.0.0.0/8"]
         )
+        if kind == "partner":
+            let_in(client)
         key, secret = keys.issue(client=client, by="test", now=clock.now())
-        session = requests.Session()
-        session.auth = Signed(key.key_id, secret) if is_signed else HTTPBasicAuth(key.key_id, secret)
-        return session
+        made[name] = requests.Session()
+        made[name].auth = Signed(key.key_id, secret) if is_signed else HTTPBasicAuth(key.key_id, secret)
+        return made[name]
 
     return make
 

@@ -68,7 +68,7 @@ def forget_cached() -> None:
 
 
 def _credential(key_id: str) -> _Credential | None:
-    if not (key_id.isascii() and key_id.isalnum() and len(key_id) <= _MAX_KEY_ID):
+    if not _is_formed(key_id):
         return None
     cached = _cache.get(key_id)
     now = time.monotonic()
@@ -85,6 +85,10 @@ def _credential(key_id: str) -> _Credential | None:
         _cache.clear()
     _cache[key_id] = (now, found)
     return found
+
+
+def _is_formed(key_id: str) -> bool:
+    return key_id.isascii() and key_id.isalnum() and len(key_id) <= _MAX_KEY_ID
 
 
 def _networks(texts: list[str]) -> "tuple[IPv4Network | IPv6Network, ...]":
@@ -106,8 +110,17 @@ def client_address(request: HttpRequest) -> str:
 
 
 def _is_allowed(credential: _Credential, request: HttpRequest) -> bool:
+    """Whether the proof may come from there: a bare key from listed addresses only, but for partners'.
+
+    Their software runs on tills and in clouds that cannot name an address, and what their keys open is their own. Such
+    a key, which travels where a signature would not, is taken over HTTPS alone.
+    """
+    is_bare = credential.proof == ApiClient.Proof.KEY
+    is_partner = credential.kind == ApiClient.Kind.PARTNER
+    if is_bare and is_partner and not (request.is_secure() or settings.LOCAL):
+        return False
     if not credential.networks:
-        return credential.proof == ApiClient.Proof.SIGNATURE
+        return is_partner or not is_bare
     try:
         address = ipaddress.ip_address(client_address(request))
     except ValueError:
@@ -152,7 +165,7 @@ def _spellings(request: HttpRequest) -> Iterator[str]:
 
 
 def by_key(request: HttpRequest, kind: ApiClient.Kind) -> Caller:
-    """Check a bare key ("key id" and secret by HTTP Basic, or X-Api-Key "id.secret") from a listed address.
+    """Check a bare key ("key id" and secret by HTTP Basic, or X-Api-Key "id.secret") and where it comes from.
 
     Raises NotAuthenticated: whatever is wrong.
     """
@@ -164,6 +177,12 @@ def by_key(request: HttpRequest, kind: ApiClient.Kind) -> Caller:
     if not hmac.compare_digest(digest, credential.digest) or not _is_allowed(credential, request):
         raise NotAuthenticated
     return Caller(credential.client_id, credential.name, key_id)
+
+
+def key_id_of(request: HttpRequest) -> str:
+    """The key that a request claims to come from, as far as it has the form of one; "" when it names none."""
+    key_id = request.META.get("HTTP_X_SMART_KEY", "") or _bare_key(request)[0]
+    return key_id if _is_formed(key_id) else ""
 
 
 def _bare_key(request: HttpRequest) -> tuple[str, str]:

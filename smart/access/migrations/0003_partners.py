@@ -4,23 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('access', '0002_protect'),
+        ("access", "0002_protect"),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='apiclient',
-            name='apiclient_kind_known',
+            model_name="apiclient",
+            name="apiclient_kind_known",
         ),
         migrations.AlterField(
-            model_name='apiclient',
-            name='kind',
-            field=models.CharField(choices=[('ussd', 'USSD gateway'), ('charging', 'Charging system'), ('partner', "Partner's software")], max_length=16, verbose_name='kind'),
+            model_name="apiclient",
+            name="kind",
+            field=models.CharField(
+                choices=[("ussd", "USSD gateway"), ("charging", "Charging system"), ("partner", "Partner's software")],
+                max_length=16,
+                verbose_name="kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apiclient',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['ussd', 'charging', 'partner'])), name='apiclient_kind_known'),
+            model_name="apiclient",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["ussd", "charging", "partner"])), name="apiclient_kind_known"
+            ),
         ),
     ]

@@ -1,0 +1,1 @@
+"""The interface of partners' own software."""
