@@ -25,7 +25,7 @@ from tests.messaging.conftest import at, noon
 __all__ = ["at", "noon"]
 
 KILLS = 100
-OFFERED, TOLD = 4500, 1500
+OFFERED, TOLD = 9000, 3000
 
 
 def fill(now: datetime) -> int:

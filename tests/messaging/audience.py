@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 
 from enrollment import operations as enrollment
+from enrollment.models import Channel, ConsentEvent, Consents, Purpose, Subscriber
 from messaging.models import Attempt, Message, Receipt
 from smart.backoffice import invariants
 from smart.lib import crypto
@@ -48,18 +49,45 @@ def make_audience(count: int, *, now: datetime, after: int = 0) -> list[int]:
         return sorted({pk for (pk,) in cursor.fetchall()})
 
 
+@transaction.atomic
+def change_consent(
+    subscriber: Subscriber, purpose: Purpose, channel: Channel, *, is_given: bool, now: datetime
+) -> None:
+    """Give or withdraw the consent for one purpose on one channel, as a member who keeps the others would."""
+    enrollment.lock_subscriber(subscriber.pk)
+    enrollment.await_senders(subscriber.pk // enrollment.RANGE)
+    membership = enrollment.current_membership(subscriber.pk)
+    assert membership is not None
+    text = enrollment.current_consent_text()
+    shown = {"text": text, "language": "ru", "digest": text.digest("ru")} if is_given else {}
+    ConsentEvent.objects.create(
+        subscriber=subscriber,
+        membership=membership,
+        purpose=purpose,
+        channel=channel,
+        action=ConsentEvent.Action.GIVEN if is_given else ConsentEvent.Action.WITHDRAWN,
+        at=now,
+        by="test",
+        **shown,
+    )
+    bit = Consents.of(purpose, channel)
+    held = Consents(membership.consents)
+    membership.consents = int(held | bit if is_given else held & ~bit)
+    membership.save(update_fields=["consents"])
+
+
 def violated(now: datetime) -> dict[str, list[tuple[object, ...]]]:
     """The invariants that do not hold, each with the first rows that break it."""
     return {verdict.invariant.name: verdict.first for verdict in invariants.verify(now=now) if verdict.violations}
 
 
 def check_log(taken: Iterable[int]) -> None:
-    """What networks took, by message id: no offer twice, no service message thrice, nothing without an attempt,
-    nothing that we believe never left."""
+    """What networks took, by message id: no offer twice, no service message thrice, nothing without an attempt of
+    its own, nothing that we believe never left."""
     times = Counter(taken)
     known = {m.pk: m for m in Message.objects.only("message_class", "state")}
-    tried = set(Attempt.objects.values_list("message_id", flat=True))
-    assert not times.keys() - tried, "the network has what no attempt tells of"
+    tried = Counter(Attempt.objects.values_list("message_id", flat=True))
+    assert not times - tried, "the network has what no attempt tells of"
     most = {pk: 2 if known[pk].message_class == "service" else 1 for pk in times}
     assert not {pk: n for pk, n in times.items() if n > most[pk]}, "sent too often"
     never = {"refused", "expired", "cancelled", "failed"}
