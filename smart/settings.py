@@ -74,7 +74,9 @@ def transports(path: str, *, known: set[str]) -> list[dict[str, Any]]:
                 f"TRANSPORTS_FILE: every transport has a name and a kind, one of {', '.join(sorted(known))}"
             )
         if named := entry.pop("password_env", None):
-            entry["password"] = secret(named)
+            entry["password"] = env.str(named, default="")
+            if not entry["password"]:  # a made-up one would be refused by a real network, without a word here
+                raise ImproperlyConfigured(f"TRANSPORTS_FILE: {entry['name']} wants its password in {named}: set it")
     if len({entry["name"] for entry in entries}) < len(entries):
         raise ImproperlyConfigured("TRANSPORTS_FILE: two transports bear the same name")
     return entries
@@ -109,6 +111,10 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_celery_beat",
     "csp",
+    "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "smart.access",
     "smart.jobs",
     "enrollment",
@@ -135,6 +141,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "smart.backoffice.middleware.AdminPolicy",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 # The machines' edge (USSD gateway, charging system) has no use for sessions, cookies or CSRF (smart/wsgi.py).
 EDGE_MIDDLEWARE = ["smart.lib.requests.RequestIdMiddleware"]
@@ -197,6 +205,42 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 SESSION_COOKIE_AGE = 8 * 3600
+# Staff sign in at /admin/ by user name; partners' people at /partners/ by e-mail, through django-allauth.
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "campaigns.portal.accounts.PartnerBackend",
+]
+ACCOUNT_ADAPTER = "campaigns.portal.accounts.Adapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]  # nobody signs up; allauth's checks want it to fit
+ACCOUNT_EMAIL_VERIFICATION = "none"  # the invitation came by e-mail
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_SESSION_REMEMBER = True  # for SESSION_COOKIE_AGE, as staff
+ACCOUNT_LOGOUT_REDIRECT_URL = reverse_lazy("account_login")
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if LOCAL else "https"
+ACCOUNT_FORMS = {
+    "login": "campaigns.portal.accounts.SignIn",
+    "change_password": "campaigns.portal.accounts.ChangePassword",
+    "reauthenticate": "campaigns.portal.accounts.ConfirmPassword",
+    "reset_password": "campaigns.portal.accounts.ResetPassword",
+    "reset_password_from_key": "campaigns.portal.accounts.NewPassword",
+}
+MFA_ADAPTER = "campaigns.portal.accounts.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "campaigns.portal.accounts.SecondFactor",
+    "reauthenticate": "campaigns.portal.accounts.ConfirmSecondFactor",
+    "activate_totp": "campaigns.portal.accounts.ActivateSecondFactor",
+}
+
+# E-mail: to the console unless a server is named
+EMAIL = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = EMAIL["EMAIL_HOST"], EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL["EMAIL_HOST_USER"], EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_TLS", False), EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="SMART <smart@localhost>")
 
 # Security
 SECURE_SSL_REDIRECT = switch("SECURE_SSL_REDIRECT", default=not LOCAL)
@@ -242,6 +286,7 @@ LANGUAGE_CODE = "ru"
 LANGUAGES = [("kk", _("Kazakh")), ("ru", _("Russian")), ("en", _("English"))]
 LANGUAGE_COOKIE_NAME = "language"
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "smart.formats"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Almaty"
@@ -274,7 +319,10 @@ LOGGING = {
         "handlers": ["console"],
         "level": choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
     },
-    "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
+    "loggers": {
+        "django.server": {"handlers": ["console"], "propagate": False},
+        "fontTools": {"level": "WARNING"},  # a PDF's font is no event
+    },
 }
 
 # Back office (django-unfold)
@@ -361,11 +409,16 @@ SCHEDULE = {
     "send-messages": {"task": "smart.tasks.send_messages", "every": timedelta(seconds=5), "queue": "messages"},
     "sweep-messages": {"task": "smart.tasks.sweep_messages", "every": timedelta(seconds=10)},
     "end-messages": {"task": "smart.tasks.end_messages", "every": timedelta(minutes=5)},
+    "feed-campaigns": {"task": "smart.tasks.feed_campaigns", "every": timedelta(seconds=10)},
+    "end-offers": {"task": "smart.tasks.end_offers", "every": timedelta(minutes=10)},
+    "publish-results": {"task": "smart.tasks.publish_results", "every": timedelta(minutes=5)},
+    "issue-statements": {"task": "smart.tasks.issue_statements", "every": timedelta(hours=1)},
     "drop-old-messages": {"task": "smart.tasks.drop_old_messages", "every": timedelta(hours=6)},
     "forget-prompts": {"task": "smart.tasks.forget_prompts", "every": timedelta(days=1)},
     "announce-bonuses": {"task": "smart.tasks.announce_bonuses", "every": timedelta(minutes=1)},
     "announce-lapses": {"task": "smart.tasks.announce_lapses", "every": timedelta(minutes=10)},
     "resume-imports": {"task": "smart.tasks.resume_imports", "every": timedelta(seconds=10), "queue": "imports"},
+    "read-uploads": {"task": "smart.tasks.read_uploads", "every": timedelta(seconds=5), "queue": "imports"},
 }
 
 CELERY_TASK_ROUTES = {entry["task"]: {"queue": entry.get("queue", "smart")} for entry in SCHEDULE.values()}
@@ -377,7 +430,15 @@ ROAMING_UNKNOWN = choice(
     "ROAMING_UNKNOWN", default="refuse", among=("refuse", "allow")
 )  # B4: refuse | allow, when the network cannot say
 MOVABLE_CLOCK = LOCAL and switch("MOVABLE_CLOCK", default=True)  # the handset page moves it
-DEMO = {"accounts": accounts.DEMO_ACCOUNTS, "password": accounts.DEMO_PASSWORD} if LOCAL else None
+DEMO = (
+    {
+        "accounts": accounts.DEMO_ACCOUNTS,
+        "partners": accounts.DEMO_PARTNERS_PEOPLE,
+        "password": accounts.DEMO_PASSWORD,
+    }
+    if LOCAL
+    else None
+)
 CARE_NUMBERS = ("3030", "8 (727) 258-83-00")
 OPERATOR_BALANCE_URL = env.str("OPERATOR_BALANCE_URL", default="")  # TMF654 bucket; empty: the bonus alone is told
 OPERATOR_BALANCE_TOKEN = env.str("OPERATOR_BALANCE_TOKEN", default="")

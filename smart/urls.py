@@ -16,20 +16,28 @@ urlpatterns = [
     path("api/ussd/v1/", include("smart.ussd.urls")),  # first: the busiest
     path("api/charging/v1/", include("bonuses.urls")),
     path("api/messaging/v1/", include("messaging.urls")),
+    path("api/partners/v1/", include("campaigns.api.urls")),
     path("", front, name="front"),
     path("healthz", healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),
     path("favicon.ico", icon),
+    path("partners/redeem/", include("campaigns.redeem.urls")),
+    path("partners/results/", include("campaigns.results.urls")),
+    path("partners/", include("campaigns.portal.urls")),
     path("language/", set_language, name="set_language"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", csp_update({"style-src": ["'unsafe-inline'"]})(docs), name="docs"),  # Swagger UI styles inline
     path("admin/care/", include("smart.care.urls")),
     path("admin/sending/", include("smart.backoffice.sending_urls")),
+    path("admin/results/", include("smart.backoffice.results_urls")),
     path("admin/imports/", include("smart.backoffice.imports_urls")),
+    path("admin/audiences/", include("smart.backoffice.audiences_urls")),
+    path("admin/campaign/", include("smart.backoffice.campaigns_urls")),
     path("admin/prompts/", include("messaging.prompt_urls")),
     path("admin/", admin.site.urls),
 ]
 handler400 = "smart.front.bad_request"
+handler403 = "smart.front.forbidden"
 handler404 = "smart.front.not_found"
 handler500 = "smart.front.server_error"
 if settings.LOCAL:

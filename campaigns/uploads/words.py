@@ -70,8 +70,8 @@ def problems_in_words(row: UploadRow) -> list[str]:
 
 def _sentence(name: str, code: str, details: dict[str, Any]) -> str:
     # What a text may not hold is kept as its msgid.
-    told = {**details, "what": gettext(details["what"])} if "what" in details else details
-    sentence = str(problem(name, code, **told))
+    what = details.get("what")
+    sentence = str(problem(name, code, **(details if what is None else {**details, "what": gettext(what)})))
     return f"{label_of(name)}: {sentence}" if name and code in _SAY_NO_FIELD else sentence
 
 

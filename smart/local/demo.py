@@ -2,17 +2,22 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.contrib.auth.models import Group, User
 
 from bonuses import operations as bonuses
+from campaigns import offers, partners
+from campaigns.drafts import Draft
+from campaigns.models import Offer, Partner
 from enrollment import operations as enrollment
 from enrollment.models import Subscriber
 from messaging import outbox
 from messaging.models import SendingEpoch
 from smart import directory, programme
-from smart.local import clients
-from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
+from smart.lib import astana
+from smart.local import clients, past
+from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
 
 FILE = Path(__file__).parent / "data" / "subscribers.csv"
 MEMBERS = 200
@@ -24,6 +29,8 @@ def load(*, now: datetime) -> bool:
     clients.ensure(now=now)
     outbox.make_partitions(now=now)
     _staff()
+    if not Partner.objects.exists():
+        _partner(now)
     if not SendingEpoch.objects.exists():
         outbox.confirm_epoch(by="demo", reason="A local set-up was made.", now=now)
     if Subscriber.objects.exists():
@@ -31,6 +38,7 @@ def load(*, now: datetime) -> bool:
     with directory.alone():
         run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, may_vanish=False, by="demo", now=now)
         directory.carry_out(run=run, by="demo", now=now)
+    past.load(now=now)
     _history(now)
     outbox.end_waiting(now=now)
     bonuses.expire(now=now)
@@ -65,3 +73,79 @@ def _history(now: datetime) -> None:
             bonuses.activate(subscriber=subscriber, visited_plmn=HOME, now=joined + timedelta(hours=1))
         if number % 10 == 0:
             programme.opt_out(subscriber=subscriber, by="ussd:demo", now=now - timedelta(minutes=number))
+
+
+def _partner(now: datetime) -> None:
+    """A firm with an owner and an editor, and offers on every step to approval."""
+    arbat = partners.create(name="Arbat Coffee", slug="arbat", hosts=["arbat.example"], price=900, by="demo", now=now)
+    for email, role, name in zip(DEMO_PARTNERS_PEOPLE, ("owner", "editor"), ("Dana", "Timur"), strict=True):
+        _invitation, token = partners.invite(partner=arbat, email=email, role=role, by="demo", now=now)
+        partners.accept(token=token, name=name, password=DEMO_PASSWORD, now=now)
+    for number, (state, changes) in enumerate(_OFFERS):
+        _offer(arbat, state, changes, now - timedelta(hours=5 * (len(_OFFERS) - number)))
+
+
+_OFFERS: list[tuple[str, dict[str, Any]]] = [
+    (
+        "approved",
+        {
+            "category": "food",
+            "title_ru": "Скидка 30% на всё меню",
+            "title_kk": "Барлық ас мәзіріне 30% жеңілдік",
+            "title_en": "30% off the whole menu",
+            "text_ru": "Кофейня «Арбат»: -30% на всё меню. Покажите код {code}.",
+            "text_kk": "«Арбат» кофеханасы: барлық ас мәзіріне -30%. Кодты көрсетіңіз: {code}.",
+            "text_en": "Arbat Coffee: 30% off the whole menu. Show the code {code}.",
+            "interests": ("coffee", "food"),
+            "towns": ("almaty", "astana"),
+            "discount": 30,
+            "codes": "unique",
+        },
+    ),
+    (
+        "rejected",
+        {
+            "category": "food",
+            "title_ru": "Кофе почти даром",
+            "text_ru": "Кофейня «Арбат»: лучший кофе в мире почти даром!",
+        },
+    ),
+    (
+        "submitted",
+        {
+            "category": "food",
+            "title_ru": "Второй кофе в подарок",
+            "title_kk": "Екінші кофе сыйға",
+            "text_ru": "Кофейня «Арбат»: второй кофе в подарок до 12:00. Код: {code}.",
+            "text_kk": "«Арбат» кофеханасы: сағат 12:00-ге дейін екінші кофе сыйға. Код: {code}.",
+            "interests": ("coffee",),
+            "codes": "shared",
+            "shared_code": "ARBAT2",
+        },
+    ),
+    (
+        "draft",
+        {
+            "category": "grocery",
+            "title_en": "Beans at 15% off",
+            "text_en": "Arbat Coffee: beans at 15% off, https://arbat.example/beans",
+            "url": "https://arbat.example/beans",
+            "discount": 15,
+        },
+    ),
+]
+_WHY = "«Лучший в мире» без подтверждения: закон о рекламе не позволяет. Назовите цену или скидку."
+
+
+def _offer(partner: Partner, state: str, changes: dict[str, Any], now: datetime) -> Offer:
+    today = astana.day_of(now)
+    draft = Draft(valid_from=today, valid_to=today + timedelta(days=60), channels=("sms",), **changes)
+    editor = f"partner:{partner.slug}-2"
+    offer = offers.create(partner=partner, draft=draft, by=editor, now=now)
+    if state != "draft":
+        offer = offers.submit(offer=offer, by=editor, now=now + timedelta(minutes=10))
+    if state == "approved":
+        offer = offers.approve(offer=offer, by="staff:marketing", now=now + timedelta(hours=1))
+    if state == "rejected":
+        offer = offers.reject(offer=offer, reason=_WHY, by="staff:marketing", now=now + timedelta(hours=1))
+    return offer

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from smart.local import embedded, ground, processes
-from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
+from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
 from smart.local.embedded import PROJECT, CannotStart
 
 _DEATHS_IN_A_ROW = 5
@@ -226,7 +226,8 @@ class Supervisor:
     def _welcome(self, seconds: float) -> str:
         return (
             f"\nSMART is up at {self.address} (in {seconds:.1f} s; Ctrl-C stops it; logs: {self.logs})\n"
-            f"Demo accounts: {', '.join(DEMO_ACCOUNTS)}; password: {DEMO_PASSWORD}\n"
+            f"Demo accounts: {', '.join(DEMO_ACCOUNTS)}; at /partners/: {', '.join(DEMO_PARTNERS_PEOPLE)}; "
+            f"password: {DEMO_PASSWORD}\n"
         )
 
     def _stop(self) -> None:

@@ -1,0 +1,63 @@
+"""An offer's message as each reader will get it on a phone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from campaigns.drafts import CODE_LENGTH, LANGUAGES
+from campaigns.models import Offer
+from enrollment.models import Language
+from messaging import texts
+from smart.lib import segments
+
+SAMPLE_CODE = "K7M2P9QX"[:CODE_LENGTH]
+ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a reader of one language gets; `text` "" when nothing."""
+
+    language: str  # of the reader
+    name: str
+    text: str
+    written_in: str  # the language the text is in, which may be a fallback
+    written_name: str
+    encoding: str
+    segments: int
+    characters: int
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether the reader gets another language than the chosen one."""
+        return bool(self.text) and self.written_in != self.language
+
+
+def of_offer(offer: Offer) -> list[Message]:
+    """Return the message of an offer for readers of each language."""
+    return [_for_reader(offer, language) for language in LANGUAGES]
+
+
+def of_form(given: Mapping[str, str]) -> list[Message]:
+    """Return the same of a form's raw values, finished or not."""
+    said = {name: given.get(name, "").replace("\r\n", "\n").strip() for name in ("text_kk", "text_ru", "text_en")}
+    codes = given.get("codes", "")
+    return of_offer(Offer(**said, codes=codes, shared_code=given.get("shared_code", "").strip().upper()))
+
+
+def _for_reader(offer: Offer, language: str) -> Message:
+    order = Offer.FALLBACKS[language]
+    written = next((code for code in order if getattr(offer, f"text_{code}")), "")
+    text = getattr(offer, f"text_{written}") if written else ""
+    if offer.codes != Offer.Codes.NONE:
+        text = texts.fill(text, {"code": offer.shared_code or SAMPLE_CODE})
+    encoding, count = segments.measure(text) if text else ("", 0)
+    return Message(
+        language=language,
+        name=str(Language(language).label),
+        text=text,
+        written_in=written,
+        written_name=str(Language(written).label) if written else "",
+        encoding=ENCODINGS.get(encoding, ""),
+        segments=count,
+        characters=len(text),
+    )
