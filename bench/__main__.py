@@ -17,6 +17,7 @@ BENCHMARKS = {
     "uploads": "a file of 5,000 offers: rows a second, peak memory over idle",
     "targeting": "what choosing offers gains over chance, on a population whose taste is known",
     "results": "a campaign's results at a million messages to a bare count",
+    "audience": "the live count, and a campaign's messages to hand-written SQL",
     "pages": "pages of the back office at a million members to a thousand",
 }
 

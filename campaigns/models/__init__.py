@@ -4,6 +4,7 @@ from campaigns.models.campaigns import Campaign, Placement, Variant
 from campaigns.models.offers import Category, Offer, OfferEvent
 from campaigns.models.partners import Invitation, Partner, PartnerClient, PartnerMember
 from campaigns.models.redemption import PromoCode, Redemption
+from campaigns.models.results import PublishedResult, Statement
 from campaigns.models.uploads import Upload, UploadRow
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "PartnerMember",
     "Placement",
     "PromoCode",
+    "PublishedResult",
     "Redemption",
+    "Statement",
     "Upload",
     "UploadRow",
     "Variant",

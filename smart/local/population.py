@@ -6,8 +6,7 @@ from smart.lib import crypto
 
 _NOBODYS = "77010000000"  # all show this number; each is found under an index that no number leads to
 
-_MEMBERS = """
-WITH made AS (
+_SUBSCRIBERS = """
     INSERT INTO enrollment_subscriber (msisdn, msisdn_index, brand, line_status, tariff, language, language_is_chosen,
         town_id, birth_date, gender, created_at, changed_at)
     SELECT %s, substr(sha256(n::text::bytea), 1, 16), 'activ', 'active', 'made-up',
@@ -16,7 +15,9 @@ WITH made AS (
            now() - interval '90 days'
     FROM generate_series(%s, %s) n
     RETURNING id
-)
+"""
+_MEMBERS = f"""
+WITH made AS ({_SUBSCRIBERS})
 INSERT INTO enrollment_membership (subscriber_id, joined_at, joined_by, consents, left_by, left_reason)
 SELECT id, now() - interval '90 days' + (id %% 86400) * interval '1 second', 'made-up', 0, '', '' FROM made
 """
@@ -27,6 +28,15 @@ def make_members(count: int, *, after: int = 0) -> None:
 
     `after` so many were made before.
     """
+    _make(_MEMBERS, count, after)
+
+
+def make_strangers(count: int, *, after: int = 0) -> None:
+    """Make subscribers who never joined."""
+    _make(_SUBSCRIBERS, count, after)
+
+
+def _make(statement: str, count: int, after: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_MEMBERS, [crypto.encrypt_msisdn(_NOBODYS), after + 1, after + count])
+        cursor.execute(statement, [crypto.encrypt_msisdn(_NOBODYS), after + 1, after + count])
         cursor.execute("ANALYZE enrollment_subscriber, enrollment_membership")
