@@ -255,6 +255,32 @@ class RedemptionSerializer(serializers.Serializer[Any]):
     receipt = serializers.CharField()
 
 
+class PartSerializer(serializers.Serializer[Any]):
+    """A part of a count; without `key` it is all others together."""
+
+    key = serializers.CharField(required=False, help_text="A town's code, an hour in Astana, a language, a variant.")
+    count = serializers.IntegerField()
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    """An offer's results in a campaign, as the portal shows them: rounded, a count that is too small left out."""
+
+    offerId = serializers.CharField()
+    campaign = serializers.CharField(help_text="The campaign's name.")
+    day = serializers.DateField(help_text="The Astana day these figures are of; they are written down once a day.")
+    isFinal = serializers.BooleanField()
+    totals = serializers.DictField(child=serializers.IntegerField())
+    parts = serializers.DictField(
+        child=serializers.DictField(child=PartSerializer(many=True)), help_text="dimension → measure → parts"
+    )
+
+
+class ResultsSerializer(serializers.Serializer[Any]):
+    """All results of the partner, the newest campaign first."""
+
+    results = ResultSerializer(many=True)
+
+
 class FieldErrorSerializer(serializers.Serializer[Any]):
     """Something wrong with one field."""
 

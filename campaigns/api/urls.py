@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from campaigns.api.results import ResultsView
 from campaigns.api.uploads import ConfirmView, UploadedView, UploadsView
 from campaigns.api.views import CodesView, OffersView, OfferView, RedemptionsView, SubmitView
 
@@ -12,6 +13,7 @@ urlpatterns = [
     path("offers/<int:offer_id>/submit/", SubmitView.as_view(), name="submit"),
     path("offers/<int:offer_id>/codes/", CodesView.as_view(), name="codes"),
     path("redemptions/", RedemptionsView.as_view(), name="redemptions"),
+    path("results/", ResultsView.as_view(), name="results"),
     path("uploads/", UploadsView.as_view(), name="uploads"),
     path("uploads/<int:upload_id>/", UploadedView.as_view(), name="upload"),
     path("uploads/<int:upload_id>/confirm/", ConfirmView.as_view(), name="confirm"),
