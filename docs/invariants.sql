@@ -144,3 +144,8 @@ WHERE m.state = 'waiting' AND m.kind <> 'left' AND m.created_at < %(now)s - inte
 
 -- nothing_is_claimed_for_long: no message has been claimed beyond its lease for an hour
 SELECT m.id, m.transport FROM messaging_message m WHERE m.state = 'claimed' AND m.lease_until < %(now)s - interval '1 hour';
+
+-- codes_equal_redemptions: a code was redeemed as often as it says, and by redemptions of its own offer
+SELECT c.id, c.used FROM campaigns_promocode c LEFT JOIN campaigns_redemption r ON r.code_id = c.id
+WHERE c.used > 0 OR r.id IS NOT NULL
+GROUP BY c.id HAVING c.used <> count(r.id) OR bool_or(r.offer_id <> c.offer_id);

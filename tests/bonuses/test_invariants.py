@@ -70,6 +70,8 @@ PLANTED = {
     " valid_until = NULL, created_at = '2026-01-01', subscriber_id = 987654 WHERE id = {m}",
     "nothing_is_claimed_for_long": "UPDATE messaging_message SET state = 'claimed', lease_until = '2026-01-01'"
     " WHERE id = {m}",
+    "codes_equal_redemptions": "INSERT INTO campaigns_promocode (partner_id, offer_id, code, used)"
+    " VALUES (1, 1, 'B2345678', 1)",
     "members_hold_their_line": "UPDATE enrollment_subscriber SET brand = 'kcell' WHERE id = {s}",
 }
 
