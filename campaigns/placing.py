@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.db import connection
 
 from campaigns import scoring
@@ -15,6 +16,7 @@ from enrollment.models import Channel, Interest, Language, Purpose, Town
 from messaging import outbox
 from messaging.models import MessageClass
 from smart.lib import astana, segments
+from smart.lib.in_order import in_order
 
 # A number in [0, 1) that is always the same for a member and a campaign, and of which nobody can foresee anything.
 _DRAW = "((hashint8extended(s.id, %(seed)s + {number}) & 2147483647)::float8 / 2147483648.0)"
@@ -34,37 +36,50 @@ _HAD = """
 LEFT JOIN (SELECT subscriber_id, array_agg(DISTINCT offer_id) AS offers FROM campaigns_placement
            WHERE offer_id = ANY(%(offers)s) GROUP BY 1) had ON had.subscriber_id = s.id
 """
+# Of the range alone, else every range would read what all the ranges before it were given; and one look-up for both.
+_HAD_HERE = """
+LEFT JOIN (SELECT subscriber_id, array_agg(DISTINCT offer_id) FILTER (WHERE offer_id = ANY(%(offers)s)) AS offers,
+                  bool_or(campaign_id = %(campaign)s) AS is_placed
+           FROM campaigns_placement
+           WHERE subscriber_id >= %(first)s AND subscriber_id < %(after)s
+             AND (offer_id = ANY(%(offers)s) OR campaign_id = %(campaign)s)
+           GROUP BY 1) had ON had.subscriber_id = s.id
+"""
+_LEARNED_FRESH = timedelta(minutes=10)
 _VARIANTS = """
 offered AS MATERIALIZED (
     SELECT v.variant_id, v.offer_id, v.low, v.high, string_to_array(v.channels, ',') AS channels,
-           string_to_array(v.towns, ',')::bigint[] AS towns, v.born_by, v.interests, v.not_after, v.is_unique,
-           v.language, v.text_language, v.text, v.encoding, v.segments
+           v.consents, string_to_array(v.towns, ',')::bigint[] AS towns, v.born_by, v.interests, v.not_after,
+           v.is_unique, v.language, v.text_language, v.text, v.encoding, v.segments,
+           string_to_array(v.rates, ',')::float8[] AS rates
     FROM unnest(%(v_variant)s::bigint[], %(v_offer)s::bigint[], %(v_low)s::float8[], %(v_high)s::float8[],
                 %(v_channels)s::text[], %(v_towns)s::text[], %(v_born)s::date[], %(v_interests)s::bigint[],
                 %(v_until)s::timestamptz[], %(v_unique)s::bool[], %(v_language)s::text[], %(v_text_language)s::text[],
-                %(v_text)s::text[], %(v_encoding)s::text[], %(v_segments)s::int[])
+                %(v_text)s::text[], %(v_encoding)s::text[], %(v_segments)s::int[], %(v_consents)s::int[],
+                %(v_rates)s::text[])
          AS v (variant_id, offer_id, low, high, channels, towns, born_by, interests, not_after, is_unique, language,
-               text_language, text, encoding, segments)
-), rates AS MATERIALIZED (
-    SELECT * FROM unnest(%(r_offer)s::bigint[], %(r_segment)s::text[], %(r_rate)s::float8[])
-        AS r (offer_id, segment, rate)
+               text_language, text, encoding, segments, consents, rates)
 )
 """
+# How many rows a WITH query has is anybody's guess to the planner, and it guesses one: joining two of them took a
+# loop over their product. What cannot be turned into a join is looked up in a hash, and takers and codes are grouped.
+_PLACED = "({who} IN (SELECT subscriber_id FROM placed)) IS TRUE"
 _PLACE = f"""
 {_VARIANTS}, best AS MATERIALIZED (
     SELECT s.id AS subscriber_id, {HOLDOUT_DRAW} < %(holdout)s AS is_held_out, b.*
     {{people}}
     ORDER BY s.id LIMIT %(limit)s
 ), coded AS MATERIALIZED (
-    SELECT free.id, free.code, taker.subscriber_id FROM (
-        SELECT subscriber_id, offer_id, row_number() OVER (PARTITION BY offer_id ORDER BY subscriber_id) AS place
+    SELECT max(id) AS id, max(code) AS code, max(subscriber_id) AS subscriber_id FROM (
+        SELECT offer_id, row_number() OVER (PARTITION BY offer_id ORDER BY subscriber_id) AS place,
+               NULL::bigint AS id, NULL AS code, subscriber_id
         FROM best WHERE is_unique AND NOT is_held_out
-    ) taker JOIN (
-        SELECT f.id, f.code, o.offer_id, row_number() OVER (PARTITION BY o.offer_id ORDER BY f.id) AS place
+        UNION ALL
+        SELECT o.offer_id, row_number() OVER (PARTITION BY o.offer_id ORDER BY f.id), f.id, f.code, NULL
         FROM (SELECT offer_id, count(*) AS wanted FROM best WHERE is_unique AND NOT is_held_out GROUP BY 1) o
         CROSS JOIN LATERAL (SELECT id, code FROM campaigns_promocode
                             WHERE offer_id = o.offer_id AND subscriber_id IS NULL ORDER BY id LIMIT o.wanted) f
-    ) free USING (offer_id, place)
+    ) taker_and_code GROUP BY offer_id, place HAVING max(id) IS NOT NULL AND max(subscriber_id) IS NOT NULL
 ), served AS MATERIALIZED (
     SELECT best.*, coded.code FROM best LEFT JOIN coded USING (subscriber_id)
     WHERE best.is_held_out OR NOT best.is_unique OR coded.code IS NOT NULL
@@ -76,34 +91,34 @@ _PLACE = f"""
     ON CONFLICT (campaign_id, subscriber_id) DO NOTHING RETURNING subscriber_id
 ), given AS (
     UPDATE campaigns_promocode c SET subscriber_id = coded.subscriber_id, campaign_id = %(campaign)s, given_at = %(now)s
-    FROM coded WHERE c.id = coded.id AND coded.subscriber_id IN (SELECT subscriber_id FROM placed)
+    FROM coded WHERE c.id = coded.id AND {_PLACED.format(who="coded.subscriber_id")}
 ), to_send AS (
     SELECT subscriber_id, channel, replace(text, '{{{{code}}}}', COALESCE(code, '')) AS text, text_language AS language,
            encoding, segments, not_after,
            concat_ws(' ', 'offer', 'offer=' || offer_id, CASE WHEN is_explored THEN 'chance' END,
                CASE WHEN shares_interest THEN 'interest' END, CASE WHEN is_in_town THEN 'town' END,
                'rate=' || round(rate::numeric, 4)) AS reason
-    FROM served JOIN placed USING (subscriber_id) WHERE NOT is_held_out
+    FROM served WHERE NOT is_held_out AND {_PLACED.format(who="subscriber_id")}
 )
 """
+_SCORE = f"""
+(r.rate * (1 + {scoring.INTEREST_WEIGHT} * (s.interests & v.interests <> 0)::int
+             + {scoring.TOWN_WEIGHT} * (v.towns <> '{{}}')::int))
+"""
+# The range is said of s, too: the planner does not carry it over from m, and the two are merged by it.
 _BEST = f"""
-CROSS JOIN LATERAL (
+JOIN LATERAL (
     SELECT v.variant_id, v.offer_id, v.is_unique, v.text_language, v.text, v.encoding, v.segments, v.not_after,
            {_CHANNEL} AS channel, s.interests & v.interests <> 0 AS shares_interest, v.towns <> '{{}}' AS is_in_town,
-           r.rate, {CHANCE_DRAW} < %(exploration)s AS is_explored,
-           r.rate * (1 + {scoring.INTEREST_WEIGHT} * (s.interests & v.interests <> 0)::int
-                       + {scoring.TOWN_WEIGHT} * (v.towns <> '{{}}')::int) AS score
-    FROM offered v JOIN rates r ON r.offer_id = v.offer_id AND r.segment = {scoring.SEGMENT}
-    WHERE {_FITS} AND {_TURN}
-      AND m.consents & (SELECT COALESCE(bit_or(ch.bit), 0)
-                        FROM unnest(%(channels)s::text[], %(bits)s::int[]) AS ch (name, bit)
-                        WHERE ch.name = ANY(v.channels)) <> 0
+           r.rate, {CHANCE_DRAW} < %(exploration)s AS is_explored, {_SCORE} AS score
+    FROM offered v
+    CROSS JOIN LATERAL (SELECT v.rates[array_position(%(r_segments)s::text[], {scoring.SEGMENT})] AS rate OFFSET 0) r
+    WHERE {_FITS} AND {_TURN} AND m.consents & v.consents <> 0
     ORDER BY CASE WHEN {CHANCE_DRAW} < %(exploration)s
                   THEN (hashint8extended(s.id, %(seed)s + 100 + v.offer_id) & 2147483647)::float8
-                  ELSE r.rate * (1 + {scoring.INTEREST_WEIGHT} * (s.interests & v.interests <> 0)::int
-                                   + {scoring.TOWN_WEIGHT} * (v.towns <> '{{}}')::int) END DESC, v.offer_id
+                  ELSE {_SCORE} END DESC, v.offer_id
     LIMIT 1
-) b
+) b ON s.id >= %(first)s AND s.id < %(after)s
 """
 _OFFERED_LIMIT = 200
 
@@ -144,8 +159,8 @@ def place(*, campaign: Campaign, first: int, after: int, limit: int, now: dateti
     variants = list(campaign.variants.select_related("offer__category"))
     exclusions = [
         outbox.over_the_cap(message_class=MessageClass.OFFER, now=now),
-        _placed_before(campaign),
         _had(variants),
+        Exclusion("placed", "had.is_placed", given={"campaign": campaign.pk}),  # had comes with the exclusion before
     ]
     people = selection.reachable(
         definition.parse(campaign.audience),
@@ -198,29 +213,21 @@ def counts(*, campaign: Campaign, now: datetime) -> Counts:
         Exclusion("not_for_them", f"NOT EXISTS ({fits_any})"),
         Exclusion("holdout", f"{HOLDOUT_DRAW} < %(holdout)s"),
     ]
-    return selection.count(
-        definition.parse(campaign.audience),
-        purpose=Purpose.OFFERS,
-        channels=[Channel(code) for code in campaign.channels],
-        now=now,
-        exclusions=exclusions,
-        before=_VARIANTS,
-    )
+    with in_order():
+        return selection.count(
+            definition.parse(campaign.audience),
+            purpose=Purpose.OFFERS,
+            channels=[Channel(code) for code in campaign.channels],
+            now=now,
+            exclusions=exclusions,
+            before=_VARIANTS,
+        )
 
 
 def _had(variants: Sequence[Variant]) -> Exclusion:
     """Whoever has had all of these offers; of those he had some of, the others are still for him."""
     offers = sorted({variant.offer_id for variant in variants})
-    return Exclusion("had_it", "had.offers @> %(offers)s::bigint[]", _HAD, {"offers": offers})
-
-
-def _placed_before(campaign: Campaign) -> Exclusion:
-    return Exclusion(
-        "placed",
-        "EXISTS (SELECT FROM campaigns_placement here"
-        " WHERE here.campaign_id = %(campaign)s AND here.subscriber_id = s.id)",
-        given={"campaign": campaign.pk},
-    )
+    return Exclusion("had_it", "had.offers @> %(offers)s::bigint[]", _HAD_HERE, {"offers": offers})
 
 
 def _given(campaign: Campaign, variants: Sequence[Variant], now: datetime) -> dict[str, Any]:
@@ -229,7 +236,7 @@ def _given(campaign: Campaign, variants: Sequence[Variant], now: datetime) -> di
     towns = dict(Town.objects.values_list("code", "id"))
     bits = dict(Interest.objects.values_list("code", "bit"))
     offers = sorted({variant.offer_id for variant in variants})
-    learned = scoring.rates(offers=offers, now=now)
+    learned = _learned(offers, now)
     channels = [Channel(code) for code in campaign.channels]
     today = astana.day_of(now)
     given: dict[str, Any] = {
@@ -239,9 +246,7 @@ def _given(campaign: Campaign, variants: Sequence[Variant], now: datetime) -> di
         "channels": [channel.value for channel in channels],
         "bits": [selection.mask(Purpose.OFFERS, [channel]) for channel in channels],
         "offers": offers,
-        "r_offer": [rate.offer for rate in learned],
-        "r_segment": [rate.segment for rate in learned],
-        "r_rate": [rate.rate for rate in learned],
+        "r_segments": list(scoring.SEGMENTS),
     }
     columns: dict[str, list[Any]] = {
         "variant": [one.variant.pk for one in said],
@@ -259,8 +264,26 @@ def _given(campaign: Campaign, variants: Sequence[Variant], now: datetime) -> di
         "text": [one.text for one in said],
         "encoding": [one.encoding for one in said],
         "segments": [one.segments for one in said],
+        "consents": [
+            selection.mask(Purpose.OFFERS, [one for one in channels if one in offer.channels])
+            for offer in (one.variant.offer for one in said)
+        ],
+        "rates": [
+            ",".join(repr(learned[one.variant.offer_id, segment]) for segment in scoring.SEGMENTS) for one in said
+        ],
     }
     return given | {f"v_{name}": values for name, values in columns.items()}
+
+
+def _learned(offers: Sequence[int], now: datetime) -> dict[tuple[int, str], float]:
+    """Each segment's rate of each offer; learned from ninety days of everybody, so not for every range anew."""
+    turn = int(now.timestamp() // _LEARNED_FRESH.total_seconds())
+    key = f"rates:{turn}:{','.join(map(str, offers))}"
+    found: dict[tuple[int, str], float] | None = cache.get(key)
+    if found is None:
+        found = {(one.offer, one.segment): one.rate for one in scoring.rates(offers=offers, now=now)}
+        cache.set(key, found, _LEARNED_FRESH.total_seconds())
+    return found
 
 
 def _shares(variants: Sequence[Variant]) -> dict[int, tuple[float, float]]:

@@ -173,7 +173,7 @@ class FactForm(forms.ModelForm):
         values = self.cleaned_data["values"]
         are_words = isinstance(values, list) and all(isinstance(one, str) and 0 < len(one) <= 40 for one in values)
         if not are_words or len(set(values)) < len(values):
-            raise forms.ValidationError(_("A list of words, each once, of 40 characters at most: [\"yes\", \"no\"]."))
+            raise forms.ValidationError(_('A list of words, each once, of 40 characters at most: ["yes", "no"].'))
         return list(values)
 
 

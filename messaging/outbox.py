@@ -156,8 +156,10 @@ def over_the_cap(*, message_class: MessageClass, now: datetime) -> Exclusion:
     column = "offers" if message_class == MessageClass.OFFER else "surveys"
     return Exclusion(
         "cap_month",
-        f"cap.month = %(cap_month)s AND cap.{column} >= %(cap_most)s OR %(cap_most)s = 0",
-        "LEFT JOIN messaging_contact cap ON cap.subscriber_id = s.id",
+        f"cap.{column} >= %(cap_most)s OR %(cap_most)s = 0",
+        # Only those at the cap are joined: a count of everybody need not hash everybody's contacts.
+        "LEFT JOIN messaging_contact cap ON cap.subscriber_id = s.id AND cap.month = %(cap_month)s"
+        f" AND cap.{column} >= %(cap_most)s",
         {"cap_month": astana.month_of(now), "cap_most": most},
     )
 

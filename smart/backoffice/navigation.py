@@ -24,11 +24,25 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [_item(_("Care desk"), "support_agent", "care:find", "enrollment.view_subscriber")],
         },
         {
+            "title": _("Marketing"),
+            "items": [
+                _item(_("Offers"), "local_offer", "campaigns_offer_changelist", "campaigns.view_offer"),
+                _item(_("Campaigns"), "campaign", "campaigns_campaign_changelist", "campaigns.view_campaign"),
+                _item(_("Audiences"), "groups", "enrollment_savedaudience_changelist", "enrollment.view_savedaudience"),
+                _item(_("Partners"), "storefront", "campaigns_partner_changelist", "campaigns.view_partner"),
+                _item(_("Categories of offers"), "category", "campaigns_category_changelist",
+                      "campaigns.view_category"),
+                _item(_("Interests"), "interests", "enrollment_interest_changelist", "enrollment.view_interest"),
+                _item(_("Profile facts"), "quiz", "enrollment_fact_changelist", "enrollment.view_fact"),
+            ],
+        },
+        {
             "title": _("Programme"),
             "items": [
                 _item(_("Bonus terms"), "tune", "bonuses_bonusterms_changelist", "bonuses.view_bonusterms"),
                 _item(_("Consent texts"), "contract", "enrollment_consenttext_changelist",
                       "enrollment.view_consenttext"),
+                _item(_("Results"), "bar_chart", "results:list", "campaigns.view_campaign"),
                 _item(_("Sending"), "send", "sending:page", "messaging.view_sendingpolicy"),
                 _item(_("Service messages"), "sms", "messaging_servicetext_changelist",
                       "messaging.view_servicetext"),

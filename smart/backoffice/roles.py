@@ -16,6 +16,10 @@ ROLES = {
         "delete_payableservice", "change_servicetext", "change_sendingpolicy", "change_stream", "view_ivrprompt",
         "add_ivrprompt", "change_ivrprompt", "delete_ivrprompt",
         "view_directoryimport", "add_directoryimport", "view_grant",
+        "view_offer", "change_offer", "view_partner", "add_partner", "change_partner", "view_partnermember",
+        "view_category", "view_campaign", "add_campaign", "change_campaign", "delete_campaign", "view_variant",
+        "add_variant", "change_variant", "delete_variant", "view_savedaudience", "add_savedaudience",
+        "change_savedaudience", "delete_savedaudience", "view_interest", "view_fact", "add_fact", "change_fact",
     ],
     "care": [
         *_SEEN_BY_ALL, "view_subscriber", "change_membership", "view_consentevent", "view_grant", "view_ledgerentry",
@@ -23,7 +27,7 @@ ROLES = {
     ],
     "administrator": [],
 }  # fmt: skip
-_ROOMS = ["enrollment", "messaging", "bonuses", "access", "jobs", "ussd", "auth"]
+_ROOMS = ["enrollment", "messaging", "bonuses", "campaigns", "access", "jobs", "ussd", "auth"]
 
 
 def load(**_: Any) -> None:

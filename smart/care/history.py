@@ -6,6 +6,7 @@ from typing import Any
 
 from bonuses import operations as bonuses
 from bonuses.models import Debit, Grant, LedgerEntry
+from campaigns import reasons
 from enrollment.models import ConsentEvent, Membership, Subscriber
 from messaging.models import Message
 from smart.access.models import AuditEvent
@@ -39,6 +40,11 @@ class History:
     talks: list[Talk]
     messages: list[Message]
     audit: list[AuditEvent]
+
+    @property
+    def told(self) -> list[tuple[Message, str]]:
+        """Each message with why it was this one, in words (M7)."""
+        return [(message, reasons.in_words(message.reason_in_words)) for message in self.messages]
 
 
 def of(subscriber: Subscriber, *, now: datetime) -> History:

@@ -31,9 +31,13 @@ def ask(
     does: str | Promise,
     what: str,
     is_dangerous: bool = False,
+    back: str = "",
     **sent: str,
 ) -> HttpResponse:
-    """Ask by POST to the same address, or go back: `does` is the button, `what` what will happen, `sent` goes along."""
+    """Ask by POST to the same address, or go back: `does` is the button, `what` what will happen, `sent` goes along.
+
+    Back is the object's own page unless `back` names another.
+    """
     context = {
         **admin.admin_site.each_context(request),
         "title": does,
@@ -41,6 +45,6 @@ def ask(
         "what": what,
         "is_dangerous": is_dangerous,
         "sent": sent,
-        "back": page_of(about),
+        "back": back or page_of(about),
     }
     return render(request, "admin/confirm.html", context)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import translation
 
 from campaigns import launching, offers, placing
 from campaigns.models import Campaign, Offer, Placement, PromoCode, Variant
@@ -363,7 +364,7 @@ def test_what_is_in_the_way_of_a_launch_is_told(
     if not why:
         assert launching.launch(campaign=campaign, by=ME, now=NOW).state == "scheduled"
         return
-    with pytest.raises(launching.NotReady, match=why):
+    with translation.override("en"), pytest.raises(launching.NotReady, match=why):
         launching.launch(campaign=campaign, by=ME, now=NOW)
     campaign.refresh_from_db()
     assert campaign.state == "draft"
