@@ -58,7 +58,7 @@ class UploadRow(models.Model):
     """A row of a file: as it stood, as it was understood, and what is wrong with it."""
 
     upload = models.ForeignKey(Upload, models.CASCADE, related_name="lines", db_index=False)
-    number = models.PositiveIntegerField(_("row"))  # as a spreadsheet counts it
+    number = models.PositiveIntegerField(_("row"))  # counted below the headings: the first offer is row 1
     given = models.JSONField(_("as it stands"), default=dict)
     understood = models.JSONField(_("as it was understood"), default=dict)
     errors = models.JSONField(_("errors"), default=list)  # [field, code, details]

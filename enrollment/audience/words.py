@@ -17,7 +17,10 @@ def in_words(audience: Audience) -> str:
 
 
 def _places(audience: Audience) -> Iterable[str]:
-    places: list[Town | Region] = [*Town.objects.filter(code__in=audience.towns), *Region.objects.filter(code__in=audience.regions)]
+    places: list[Town | Region] = [
+        *Town.objects.filter(code__in=audience.towns),
+        *Region.objects.filter(code__in=audience.regions),
+    ]
     if places:
         yield _("in %(places)s") % {"places": _either(_name(place) for place in places)}
 
