@@ -26,6 +26,7 @@ _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _OWN = re.compile(r"[A-Z0-9]{4,20}")
 _BATCH = 50_000
 _SAMPLE = 10  # that ten codes of a partner's own all look like ours is one chance in 10^14
+_LOOKED_AT = 1000
 _MOST_TOLD = 20  # of the wrong lines
 
 # Three characters at a time: themselves, what they add to the sum at places 2 to 4, and a third of what more at 5 to 7.
@@ -125,6 +126,12 @@ def is_possible(code: str) -> bool:
 def free(offer: Offer) -> int:
     """How many codes of the pool nobody has."""
     return PromoCode.objects.filter(offer=offer, subscriber=None).count()
+
+
+def usual_length(offer: Offer) -> int:
+    """How long a code of the offer's is: what a text is measured with. A partner's own are alike, so some tell."""
+    some = PromoCode.objects.filter(offer=offer).values_list("code", flat=True)[:_LOOKED_AT]
+    return max((len(code) for code in some), default=LENGTH)
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection
 
-from campaigns import scoring
+from campaigns import codes, scoring
 from campaigns.models import Campaign, Offer, Variant
 from enrollment.audience import definition, selection
 from enrollment.audience.selection import Counts, Exclusion
@@ -140,11 +140,12 @@ def worded(variants: Sequence[Variant]) -> list[Worded]:
     found = []
     for variant in variants:
         offer = variant.offer
+        length = codes.usual_length(offer) if offer.codes == Offer.Codes.UNIQUE else 0
         for language in Language.values:
             for code in Offer.FALLBACKS[language]:
                 text = getattr(variant, f"text_{code}") or getattr(offer, f"text_{code}")
                 if text:
-                    shown = text.replace("{code}", "X" * 8) if offer.codes == Offer.Codes.UNIQUE else text
+                    shown = text.replace("{code}", "X" * length) if length else text
                     text = text.replace("{code}", offer.shared_code) if offer.codes == Offer.Codes.SHARED else text
                     found.append(Worded(variant, language, code, text, *segments.measure(shown)))
                     break

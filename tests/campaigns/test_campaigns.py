@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 
-from campaigns import launching, offers, placing
+from campaigns import codes, launching, offers, placing
 from campaigns.models import Campaign, Offer, Placement, PromoCode, Variant
 from enrollment.models import Interest, Membership, Subscriber, Town
 from messaging.models import Contact, Message, Stream
@@ -239,6 +239,18 @@ def test_unique_codes_are_each_ones_own(
     given = {code.subscriber_id: code.code for code in PromoCode.objects.filter(subscriber__isnull=False)}
     assert set(given) == {person.pk for person in people}
     assert {pk: message.text for pk, message in offered().items()} == {pk: f"Код {code}" for pk, code in given.items()}
+
+
+def test_a_text_is_measured_with_the_codes_there_are(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    member()
+    text = "я" * 52 + " {code}"  # 61 characters with a code of ours, 73 with one of the partner's
+    offer = make_offer("approved", codes="unique", text_ru=text, text_kk="")
+    codes.bring_own(offer=offer, codes=["ARBAT000000000000001"])
+    run(make_campaign(offer))
+
+    assert [(message.segments, message.text[-20:]) for message in offered().values()] == [(2, "ARBAT000000000000001")]
 
 
 def test_a_code_for_all_stands_in_the_text(
