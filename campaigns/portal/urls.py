@@ -14,6 +14,7 @@ pages = [
     path("offers/<int:pk>/edit/", views_offers.edit, name="offer_edit"),
     path("offers/<int:pk>/submit/", views_offers.submit, name="offer_submit"),
     path("offers/<int:pk>/withdraw/", views_offers.withdraw, name="offer_withdraw"),
+    path("offers/<int:pk>/codes/", views_offers.bring_codes, name="offer_codes"),
     path("offers/<int:pk>/end/", views_offers.end, name="offer_end"),
     path("uploads/", views_uploads.upload_list, name="uploads"),
     path("uploads/template.<str:kind>", views_uploads.template, name="upload_template"),

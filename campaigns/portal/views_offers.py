@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import offers
+from campaigns import codes, offers
 from campaigns.drafts import LANGUAGES, Draft
 from campaigns.models import Offer
 from campaigns.portal import access, history, preview
@@ -128,6 +128,20 @@ def submit(request: PortalRequest, pk: int) -> HttpResponse:
 def withdraw(request: PortalRequest, pk: int) -> HttpResponse:
     """Take it back."""
     return _move(request, pk, offers.withdraw, _("The offer is a draft again."))
+
+
+@require_POST
+@access.page(access.EDITORS)
+def bring_codes(request: PortalRequest, pk: int) -> HttpResponse:
+    """Take the partner's own codes, one a line; all or none."""
+    offer = access.own(request, _OFFERS, pk)
+    try:
+        taken = codes.bring_own(offer=offer, codes=request.POST.get("codes", "").split())
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, str(_("Codes taken: %(count)s.") % {"count": taken}))
+    return redirect("partners:offer", offer.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

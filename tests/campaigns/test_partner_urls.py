@@ -82,6 +82,7 @@ OWNED: dict[str, Maker] = {
     "partners/offers/<int:pk>/edit/": DRAFT,
     "partners/offers/<int:pk>/submit/": DRAFT,
     "partners/offers/<int:pk>/withdraw/": SUBMITTED,
+    "partners/offers/<int:pk>/codes/": WITH_POOL,
     "partners/offers/<int:pk>/end/": APPROVED,
     "partners/uploads/<int:pk>/": an_upload,
     "partners/uploads/<int:pk>/progress/": an_upload,

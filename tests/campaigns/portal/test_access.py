@@ -28,6 +28,7 @@ PAGES = {
     "offer_edit": ("get", EDITORS, ("offer",)),
     "offer_submit": ("post", EDITORS, ("offer",)),
     "offer_withdraw": ("post", EDITORS, ("offer",)),
+    "offer_codes": ("post", EDITORS, ("offer",)),
     "offer_end": ("get", EDITORS, ("offer",)),
     "uploads": ("get", EDITORS, ()),
     "upload": ("get", EDITORS, ("upload",)),

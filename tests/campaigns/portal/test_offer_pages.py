@@ -242,3 +242,25 @@ def test_an_edit_is_history_too(editor: Client, make_offer: Callable[..., Offer]
 
     assert [step.words for step in steps] == ["edited", "draft"]
     assert DRAFT.title_ru != Offer.objects.get().title_ru
+
+
+def test_a_partner_brings_its_own_codes(editor: Client, make_offer: Callable[..., Offer]) -> None:
+    offer = make_offer("draft", codes="unique", text_ru="Код {code}", text_kk="")
+    page = reverse("partners:offer", args=[offer.pk])
+    assert "Codes of your own" in editor.get(page).content.decode()
+
+    told = editor.post(
+        reverse("partners:offer_codes", args=[offer.pk]), {"codes": "ARBAT001\narbat002 \r\n"}, follow=True
+    )
+
+    assert "Codes taken: 2." in told.content.decode()
+    assert set(offer.pool.values_list("code", flat=True)) == {"ARBAT001", "ARBAT002"}
+
+
+def test_wrong_codes_are_told_by_line_and_none_is_taken(editor: Client, make_offer: Callable[..., Offer]) -> None:
+    offer = make_offer("draft", codes="unique", text_ru="Код {code}", text_kk="")
+
+    told = editor.post(reverse("partners:offer_codes", args=[offer.pk]), {"codes": "ARBAT001\n=1+1"}, follow=True)
+
+    assert "line 2: a code has 4 to 20 capital letters and digits" in told.content.decode()
+    assert not offer.pool.exists()
