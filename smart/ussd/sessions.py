@@ -107,8 +107,10 @@ seen AS (
     WHERE id = %(id)s AND turn = %(turn)s AND (%(nonce)s::text = '' OR EXISTS (SELECT FROM seen))
     RETURNING 1
 )
-SELECT %(nonce)s::text = '' OR EXISTS (SELECT FROM seen), EXISTS (SELECT FROM moved), (SELECT set_config FROM quick)
+SELECT %(nonce)s::text = '' OR EXISTS (SELECT FROM seen), EXISTS (SELECT FROM moved)
 """
+# Without a nonce nothing else would ask for what is said of the commit, and it would not be said.
+_STEP_UNSIGNED = _STEP + ", (SELECT set_config FROM quick)"
 
 
 def record(session: Session, *, step: list[str], caller: Caller | None, now: datetime, durable: bool) -> None:
@@ -131,7 +133,8 @@ def record(session: Session, *, step: list[str], caller: Caller | None, now: dat
         "id": session.id,
         "turn": session.turn,
     }
-    is_new, is_moved, _ = statements.fetch_one(_STEP, parameters) or (False, False, "")
+    statement = _STEP if parameters["nonce"] else _STEP_UNSIGNED
+    is_new, is_moved, *_ = statements.fetch_one(statement, parameters) or (False, False)
     if not is_new:
         raise NotAuthenticated
     if not is_moved:
