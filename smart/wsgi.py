@@ -1,6 +1,5 @@
 """The web entry point: a short middleware chain for the machines' edge, the full one for people."""
 
-import gc
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +8,7 @@ import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, get_script_name
 from django.db import connection
-from django.urls import get_resolver, set_script_prefix
+from django.urls import set_script_prefix
 
 from smart.lib import zones
 
@@ -43,11 +42,6 @@ class EdgeHandler(WSGIHandler):
 django.setup(set_prefix=False)
 zones.require_in_python()
 _people, _edge = WSGIHandler(), EdgeHandler()
-# What is loaded by now stays: the collector need not walk it again and again while requests wait.
-_ = get_resolver().url_patterns
-gc.collect()
-gc.freeze()
-gc.set_threshold(50_000, 20, 20)  # a request makes thousands of objects, hardly any of them in a circle
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
