@@ -1,5 +1,6 @@
 """The web entry point: a short middleware chain for the machines' edge, the full one for people."""
 
+import gc
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -47,4 +48,13 @@ _people, _edge = WSGIHandler(), EdgeHandler()
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Hand the request to the chain its path belongs to."""
     handler = _edge if environ.get("PATH_INFO", "").startswith(settings.EDGE_PATHS) else _people
-    return handler(environ, start_response)
+    answer: Iterable[bytes] = handler(environ, start_response)
+    if not gc.get_freeze_count():
+        _settle()
+    return answer
+
+
+def _settle() -> None:
+    """After the first request, all is loaded: the collector need not walk it again while key presses wait for it."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # a request makes thousands of objects, hardly any of them in a circle
