@@ -1,6 +1,5 @@
 """The web entry point: a short middleware chain for the machines' edge, the full one for people."""
 
-import gc
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -45,19 +44,7 @@ zones.require_in_python()
 _people, _edge = WSGIHandler(), EdgeHandler()
 
 
-_THRESHOLD = 50_000
-
-
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Hand the request to the chain its path belongs to."""
     handler = _edge if environ.get("PATH_INFO", "").startswith(settings.EDGE_PATHS) else _people
-    answer: Iterable[bytes] = handler(environ, start_response)
-    if gc.get_threshold()[0] != _THRESHOLD:
-        _settle()
-    return answer
-
-
-def _settle() -> None:
-    """After the first request, all is loaded: the collector need not walk it again while key presses wait for it."""
-    gc.freeze()
-    gc.set_threshold(_THRESHOLD, 20, 20)  # a request makes thousands of objects, hardly any of them in a circle
+    return handler(environ, start_response)
