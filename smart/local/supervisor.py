@@ -282,6 +282,7 @@ def _granian(port: int) -> list[str]:
         "--workers=2",
         "--blocking-threads=4",
         "--backpressure=256",
+        "--workers-kill-timeout=5",  # a worker told to end while it was still loading never hears of it
         "--no-access-log",
         "--no-ws",
     ]
