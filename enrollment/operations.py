@@ -1,10 +1,11 @@
 """Joining, leaving, languages. Leaving and joining as a whole are use cases of smart.programme."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import (
@@ -16,6 +17,7 @@ from enrollment.models import (
     Membership,
     Purpose,
     Subscriber,
+    SubscriberFact,
 )
 from smart.lib.errors import Refusal
 
@@ -197,6 +199,22 @@ def choose_language(*, subscriber: Subscriber, language: str, now: datetime) -> 
     Subscriber.objects.filter(pk=subscriber.pk).update(language=language, language_is_chosen=True, changed_at=now)
     subscriber.language, subscriber.language_is_chosen = language, True
     return subscriber
+
+
+def learn(*, subscriber_id: int, facts: Mapping[int, str], interests: Sequence[int], now: datetime) -> None:
+    """Write down what a member told about himself: facts by their id, interests by their bit. The latest counts."""
+    SubscriberFact.objects.bulk_create(
+        [
+            SubscriberFact(subscriber_id=subscriber_id, fact_id=fact, value=value, told_at=now)
+            for fact, value in facts.items()
+        ],
+        update_conflicts=True,
+        unique_fields=["subscriber", "fact"],
+        update_fields=["value", "told_at"],
+    )
+    if interests:
+        bits = sum(1 << bit for bit in set(interests))
+        Subscriber.objects.filter(pk=subscriber_id).update(interests=F("interests").bitor(bits))
 
 
 def current_consent_text() -> ConsentText:

@@ -27,7 +27,13 @@ NAMES = {
 }
 
 # Why a message was made, where it is not its kind.
-REASONS = {**NAMES, "joined": _("joined the programme"), "left": _("left the programme"), "demo": _("a trial")}
+REASONS = {
+    **NAMES,
+    "joined": _("joined the programme"),
+    "left": _("left the programme"),
+    "demo": _("a trial"),
+    "survey_reminder": _("reminder of a survey"),
+}
 
 # M8: answers to what the subscriber just did. These alone may leave outside the window, while they still are answers.
 ANSWERS = frozenset({"welcome", "activated", "left", "reward"})

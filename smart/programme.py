@@ -1,5 +1,6 @@
 """Use cases that span apps, one transaction each."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
@@ -7,13 +8,15 @@ from django.db import transaction
 from bonuses import operations as bonuses
 from enrollment import operations as enrollment
 from enrollment import sql as enrollment_sql
-from enrollment.models import Membership, Subscriber
+from enrollment.models import Channel, Membership, Subscriber
 from enrollment.operations import Shown
 from messaging import outbox
 from messaging import sql as outbox_sql
 from smart.access import audit
 from smart.jobs import operations as jobs
 from smart.lib import astana
+from surveys import answering
+from surveys.answering import Standing
 
 
 @transaction.atomic
@@ -66,6 +69,30 @@ def opt_out(
         now=now,
     )
     return lost
+
+
+@transaction.atomic
+def begin_survey(*, survey_id: int, subscriber: Subscriber, channel: Channel, language: str, now: datetime) -> Standing:
+    """Begin a survey or go on with it (S1, S2). Raises what surveys.answering.begin raises."""
+    locked = enrollment.lock_subscriber(subscriber.pk)
+    return answering.begin(survey_id=survey_id, subscriber=locked, channel=channel, language=language, now=now)
+
+
+@transaction.atomic
+def answer_survey(*, response_id: int, subscriber_id: int, turn: int, key: str, now: datetime) -> Standing:
+    """Take an answer; with the last one the reward, in this very transaction (S2, B11).
+
+    Raises NotMember, SurveyOver, or NoTerms where nothing says what a survey is worth this month.
+    """
+    locked = enrollment.lock_subscriber(subscriber_id)
+    standing = answering.answer(response_id=response_id, subscriber=locked, turn=turn, key=key, now=now)
+    if not standing.owes:
+        return standing
+    grant = bonuses.reward(
+        subscriber=locked, source=f"survey:{standing.survey.pk}", now=now, units=standing.survey.reward_units
+    )
+    answering.settle(response_id=standing.response_id, grant_id=grant.pk, units=grant.units)
+    return replace(standing, units=grant.units, lapses_at=grant.expires_at)
 
 
 def _after_last_contact(subscriber: Subscriber, now: datetime) -> datetime:

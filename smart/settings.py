@@ -410,6 +410,7 @@ SCHEDULE = {
     "sweep-messages": {"task": "smart.tasks.sweep_messages", "every": timedelta(seconds=10)},
     "end-messages": {"task": "smart.tasks.end_messages", "every": timedelta(minutes=5)},
     "feed-campaigns": {"task": "smart.tasks.feed_campaigns", "every": timedelta(seconds=10)},
+    "feed-surveys": {"task": "smart.tasks.feed_surveys", "every": timedelta(seconds=10)},
     "end-offers": {"task": "smart.tasks.end_offers", "every": timedelta(minutes=10)},
     "publish-results": {"task": "smart.tasks.publish_results", "every": timedelta(minutes=5)},
     "issue-statements": {"task": "smart.tasks.issue_statements", "every": timedelta(hours=1)},

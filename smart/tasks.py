@@ -14,6 +14,7 @@ from smart.jobs import operations as jobs
 from smart.lib import clock, partitions
 from smart.lib.astana import month_of
 from smart.ussd import sessions
+from surveys import asking
 
 
 @shared_task
@@ -47,6 +48,12 @@ def announce_lapses() -> int | None:
 def send_messages() -> int:
     """Hand messages over through every transport that has no process of its own."""
     return dispatch.send_for(seconds=dispatch.TURN_SECONDS)
+
+
+@shared_task
+def feed_surveys() -> int:
+    """Start, invite, remind and end surveys."""
+    return asking.feed(now=clock.now())
 
 
 @shared_task

@@ -27,6 +27,7 @@ import smart.local.clock
 from enrollment.models import Subscriber
 from smart.lib import clock, crypto
 from smart.local import embedded
+from surveys import scripts
 
 # Shipped with the schema and changed by no test: kept. Terms and consent texts are shipped too, but tests add some.
 KEPT = {
@@ -81,6 +82,7 @@ def _forget(_: TransactionTestCase) -> None:
     bonuses.reference.load()
     messaging.reference.load()
     campaigns.reference.load()
+    scripts.forget()  # ids begin anew
 
 
 TransactionTestCase._fixture_teardown = _forget

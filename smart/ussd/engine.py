@@ -22,6 +22,7 @@ from smart.ussd.visit import Act, Answer, Screen, Visit, WrongKey
 MORE = "more"  # the screen that has further pages
 NEXT_KEY = "0"
 _KEY_LIMIT = 40
+_TEXT_LIMIT = 182
 _DIALED_LIMIT = 182
 
 
@@ -238,14 +239,15 @@ def _typed(dial: Dial, session: Session) -> str | None:
     if dial.cumulative is not None:
         added = dial.cumulative.removeprefix(session.taken)
         follows = dial.cumulative.startswith(session.taken) and (not session.taken or added.startswith("*"))
-        return _clean(added) if follows else None
+        return _clean(added, session) if follows else None
     if dial.key is None or (dial.sequence is not None and dial.sequence != session.sequence + 1):
         return None
-    return _clean(dial.key)
+    return _clean(dial.key, session)
 
 
-def _clean(key: str) -> str:
-    return key.strip().removesuffix("#").removeprefix("*").strip()[:_KEY_LIMIT]
+def _clean(key: str, session: Session) -> str:
+    bare = key.strip().removesuffix("#").removeprefix("*").strip()
+    return bare[: _TEXT_LIMIT if session.context.get("takes_text") else _KEY_LIMIT]
 
 
 def _plan(visit: Visit, session: Session, typed: str) -> Answer:
@@ -257,6 +259,8 @@ def _plan(visit: Visit, session: Session, typed: str) -> Answer:
         waits = str(session.context["then"])
         if not waits or session.context["must_be_seen"]:
             return Screen("", waits=MORE, context={"again": True})
+    if session.context.get("takes_text"):
+        return _plan_key(visit, waits, typed)
     first, *rest = (part.strip() for part in typed.split("*"))
     return _walk(visit, _plan_key(visit, waits, first), rest)
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from smart.ussd.dial import Code
-from smart.ussd.screens import bonus, membership
+from smart.ussd.screens import bonus, membership, surveys
 from smart.ussd.visit import Answer, Screen, Visit, WrongKey
 
 
@@ -33,6 +33,7 @@ class Item:
     listed: Callable[[Visit], bool]
     chosen: Callable[[Visit], Answer]
     dialed: Callable[[Visit], Answer]
+    followed: Callable[[Visit, str], Answer] | None = None  # dialed with a number behind it: `*555*6*12#`
 
 
 # *555# — in the order shown. `*555*<digits>#` reaches each directly.
@@ -40,6 +41,7 @@ MENU = (
     Item("1", gettext_lazy("Join"), _others, membership.consent, membership.consent),
     Item("00", gettext_lazy("Activate bonus"), _members, bonus.activate, bonus.activate),
     Item("3", gettext_lazy("Balance"), _everybody, bonus.tell_balance, bonus.tell_balance),
+    Item("6", gettext_lazy("Surveys"), _members, surveys.surveys, surveys.surveys, surveys.choose),
     Item("4", gettext_lazy("Language"), _everybody, membership.languages, membership.languages),
     Item("5", gettext_lazy("Help"), _everybody, membership.care, membership.care),
     Item("2", gettext_lazy("Leave"), _members, membership.ask_to_leave, membership.leave_at_once),
@@ -52,6 +54,8 @@ KEYS: dict[str, Callable[[Visit, str], Answer]] = {
     "consent": membership.answer_consent,
     "leave": membership.answer_leave,
     "language": membership.answer_language,
+    "surveys": surveys.choose,
+    "survey": surveys.answer,
 }
 # How to show such a screen again after a wrong key.
 AGAIN: dict[str, Callable[[Visit], Answer]] = {
@@ -59,6 +63,7 @@ AGAIN: dict[str, Callable[[Visit], Answer]] = {
     "consent": membership.consent,
     "leave": membership.ask_to_leave,
     "language": membership.languages,
+    "surveys": surveys.surveys,
 }
 
 
@@ -94,5 +99,8 @@ def dialed(visit: Visit, code: Code) -> tuple[Answer, Iterator[str]]:
     item = _BY_DIGITS.get(first)
     if item is None:
         return unknown(visit), iter(())
+    if item.followed is not None and (number := next(rest, None)) is not None:
+        visit.key = number
+        return item.followed(visit, number), rest
     # With digits to follow they are the menu's: `*555*2*2#` declines what `*555*2#` does at once.
     return (item.chosen if len(code.segments) > 1 else item.dialed)(visit), rest
