@@ -116,12 +116,12 @@ def _exclusions(survey: Survey, now: datetime) -> list[Exclusion]:
 
 def require_ready(survey: Survey, now: datetime) -> None:
     """Raise NotReady with everything that is in the way of a launch."""
-    wrong = list(_in_the_way(survey, now))
+    wrong = list(in_the_way(survey, now))
     if wrong:
         raise NotReady(what="; ".join(str(one) for one in wrong))
 
 
-def _in_the_way(survey: Survey, now: datetime) -> Sequence[object]:
+def in_the_way(survey: Survey, now: datetime) -> Sequence[object]:
     wrong: list[object] = []
     version = current(survey)
     if version is None:

@@ -197,6 +197,7 @@ def problems(script: Script, *, languages: Iterable[str]) -> list[Problem]:
 
 
 _NOWHERE = _("it leads to a question that does not exist")
+NOTHING_LEADS = _("nothing leads to it")
 
 
 def _wrong_with(script: Script, item: Item) -> Iterator[str | Promise]:
@@ -273,4 +274,4 @@ def _wrong_ways(script: Script) -> Iterator[Problem]:
         if item.code in is_round:
             yield Problem(item.code, _("it can come round again without end"))
         if item.code not in reached:
-            yield Problem(item.code, _("nothing leads to it"))
+            yield Problem(item.code, NOTHING_LEADS)

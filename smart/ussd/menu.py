@@ -101,6 +101,9 @@ def dialed(visit: Visit, code: Code) -> tuple[Answer, Iterator[str]]:
         return unknown(visit), iter(())
     if item.followed is not None and (number := next(rest, None)) is not None:
         visit.key = number
-        return item.followed(visit, number), rest
+        try:
+            return item.followed(visit, number), rest
+        except WrongKey:
+            return unknown(visit), iter(())
     # With digits to follow they are the menu's: `*555*2*2#` declines what `*555*2#` does at once.
     return (item.chosen if len(code.segments) > 1 else item.dialed)(visit), rest
