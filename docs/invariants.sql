@@ -149,3 +149,23 @@ SELECT m.id, m.transport FROM messaging_message m WHERE m.state = 'claimed' AND 
 SELECT c.id, c.used FROM campaigns_promocode c LEFT JOIN campaigns_redemption r ON r.code_id = c.id
 WHERE c.used > 0 OR r.id IS NOT NULL
 GROUP BY c.id HAVING c.used <> count(r.id) OR bool_or(r.offer_id <> c.offer_id);
+
+-- answers_follow_the_path: each response has exactly the answers its path names, each of its own version (S2)
+SELECT r.id, r.state FROM surveys_response r
+LEFT JOIN LATERAL (
+    SELECT count(*) AS all_of_them, count(*) FILTER (WHERE q.version_id = r.version_id AND q.code = ANY(r.path)) AS ours
+    FROM surveys_answer a JOIN surveys_question q ON q.id = a.question_id WHERE a.response_id = r.id) a ON true
+WHERE a.all_of_them <> cardinality(r.path) OR a.ours <> cardinality(r.path);
+
+-- rewards_once: a survey's grant belongs to one ended response, and a response's reward is the grant it names (B11, S2)
+SELECT g.id, g.subscriber_id FROM bonuses_grant g
+LEFT JOIN surveys_response r ON r."grant" = g.id AND r.subscriber_id = g.subscriber_id AND g.source = 'survey:' || r.survey_id
+WHERE g.kind = 'survey' AND starts_with(g.source, 'survey:') AND (r.id IS NULL OR r.units <> g.units OR r.state NOT IN ('completed', 'full'))
+UNION ALL
+SELECT r.id, r.subscriber_id FROM surveys_response r
+WHERE (r.state = 'completed' AND r."grant" IS NULL)
+   OR (r."grant" IS NOT NULL AND NOT EXISTS (SELECT FROM bonuses_grant g WHERE g.id = r."grant" AND g.subscriber_id = r.subscriber_id));
+
+-- quotas_equal_responses: a group's count is that of its completed responses
+SELECT q.id, q.taken FROM surveys_quota q
+WHERE q.taken <> (SELECT count(*) FROM surveys_response r WHERE r.quota_id = q.id AND r.state = 'completed');

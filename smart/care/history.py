@@ -11,6 +11,7 @@ from enrollment.models import ConsentEvent, Membership, Subscriber
 from messaging.models import Message
 from smart.access.models import AuditEvent
 from smart.ussd.models import Dial, UssdSession
+from surveys.models import Response
 
 _MOST = 50
 
@@ -39,6 +40,7 @@ class History:
     debits: list[Debit]
     talks: list[Talk]
     messages: list[Message]
+    responses: list[Response]
     audit: list[AuditEvent]
 
     @property
@@ -70,6 +72,9 @@ def of(subscriber: Subscriber, *, now: datetime) -> History:
             Message.objects.filter(subscriber=subscriber)
             .prefetch_related("tries")
             .order_by("-created_at", "-pk")[:_MOST]
+        ),
+        responses=list(
+            Response.objects.filter(subscriber=subscriber).select_related("survey").order_by("-started_at")[:_MOST]
         ),
         audit=list(AuditEvent.objects.filter(subject=f"subscriber:{subscriber.pk}").order_by("-at")[:_MOST]),
     )

@@ -17,6 +17,7 @@ from smart import programme
 from smart.backoffice import invariants
 from tests.bonuses.conftest import Member, enroll, violated
 from tests.bonuses.test_debits import ask
+from tests.surveys.conftest import answered_survey
 
 pytestmark = pytest.mark.django_db
 HOME = "40102"
@@ -72,6 +73,10 @@ PLANTED = {
     " WHERE id = {m}",
     "codes_equal_redemptions": "INSERT INTO campaigns_promocode (partner_id, offer_id, code, used)"
     " VALUES (1, 1, 'B2345678', 1)",
+    "answers_follow_the_path": "DELETE FROM surveys_answer",
+    "rewards_once": 'UPDATE surveys_response SET "grant" = NULL, units = 0',
+    "quotas_equal_responses": "INSERT INTO surveys_quota (survey_id, gender, wanted, taken)"
+    " SELECT id, '', 9, 1 FROM surveys_survey",
     "members_hold_their_line": "UPDATE enrollment_subscriber SET brand = 'kcell' WHERE id = {s}",
 }
 
@@ -97,7 +102,11 @@ def life(make_member: Member, now: datetime) -> dict[str, Any]:
     active, waiting = make_member(), make_member()
     bonuses.activate(subscriber=active, visited_plmn=HOME, now=now)
     assert ask(active, now=now, units=20).status == 201
-    grants = {"g": Grant.objects.get(subscriber=active).pk, "w": Grant.objects.get(subscriber=waiting).pk}
+    answered_survey(waiting, now)
+    grants = {
+        "g": Grant.objects.get(subscriber=active).pk,
+        "w": Grant.objects.get(subscriber=waiting, kind="monthly").pk,
+    }
     return {**grants, "s": active.pk, "m": sent(active, now)}
 
 
@@ -139,7 +148,7 @@ def test_a_healthy_life_violates_none(make_member: Member, now: datetime) -> Non
         bonuses.activate(subscriber=subscriber, visited_plmn=HOME, now=now)
     ask(anna, now=now, units=499)
     ask(anna, now=now, units=2)
-    bonuses.reward(subscriber=anna, source="survey:1", now=now)
+    bonuses.reward(subscriber=anna, source="by hand", now=now)
     programme.opt_out(subscriber=boris, by="test", now=now)
     enroll(boris, now)
     Subscriber.objects.filter(pk=clara.pk).update(brand="kcell", changed_at=now)

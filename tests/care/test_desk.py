@@ -12,6 +12,7 @@ from enrollment.models import ConsentEvent, Membership, Subscriber
 from smart.access.models import AuditEvent
 from tests.bonuses.conftest import enroll
 from tests.bonuses.test_debits import ask
+from tests.surveys.conftest import answered_survey
 from tests.ussd.conftest import Gateway
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +92,7 @@ def test_the_page_has_a_query_budget(
 ) -> None:
     page = look_up(agent)
 
-    with django_assert_max_num_queries(24):  # session, user and rights included
+    with django_assert_max_num_queries(25):  # session, user and rights included
         agent.get(page)
 
 
@@ -139,3 +140,14 @@ def test_others_do_not_get_in(anna: Subscriber, role: str) -> None:
 
 def test_strangers_are_sent_to_the_sign_in(anna: Subscriber) -> None:
     assert Client().get(PAGE).headers["Location"].startswith("/admin/login/")
+
+
+def test_surveys_begun_and_answered_are_on_the_page(agent: Client, anna: Subscriber, now: datetime) -> None:
+    page = look_up(agent)
+    assert "No survey was ever begun." in agent.get(page, headers={"Accept-Language": "en"}).content.decode()
+
+    survey = answered_survey(anna, now)
+
+    shown = agent.get(page, headers={"Accept-Language": "en"}).content.decode()
+    assert f"№{survey.pk} Coffee" in shown
+    assert "completed" in shown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from enrollment import operations as enrollment
-from enrollment.models import Subscriber
+from enrollment.models import Channel, Subscriber
 from smart import programme
 from surveys import asking, drafting
 from surveys.models import Choice, Question, Survey, Version
@@ -69,6 +69,26 @@ def write(version: Version, questions: list[Any] = COFFEE) -> None:
             **more,
         )
         Choice.objects.bulk_create(Choice(question=question, **choice) for choice in choices)
+
+
+def answered_survey(member: Subscriber, now: datetime) -> Survey:
+    """A running survey of one question that the member has answered, rewarded."""
+    survey = Survey.objects.create(
+        name="Coffee", languages=["ru"], channels=["sms"], starts_at=now - timedelta(hours=1),
+        ends_at=now + timedelta(days=10), created_by="staff:asel", created_at=now,
+    )  # fmt: skip
+    version = drafting.new_draft(survey=survey, by="staff:asel", now=now)
+    write(version, [("cups", Kind.NUMBER, {"ru": "Сколько?"}, [], {"low": 0, "high": 9})])
+    drafting.publish(version=version, by="staff:asel", now=now)
+    asking.launch(survey=survey, by="staff:asel", now=now)
+    asking.feed(now=now)
+    standing = programme.begin_survey(
+        survey_id=survey.pk, subscriber=member, channel=Channel.USSD, language="ru", now=now
+    )
+    programme.answer_survey(
+        response_id=standing.response_id, subscriber_id=member.pk, turn=standing.turn, key="2", now=now
+    )
+    return survey
 
 
 @pytest.fixture
