@@ -26,7 +26,7 @@ from surveys.models.questions import END, NOT_ELIGIBLE
 from surveys.wording import BACK_KEY
 
 State = Response.State
-# `late` is what a device's clock and a slow network may make of it; nobody thinks longer than a month.
+# What took_ms holds at most: 23 days.
 _MOST_MS = 2_000_000_000
 
 
@@ -167,7 +167,8 @@ def begin(*, survey_id: int, subscriber: Subscriber, channel: Channel, language:
     _require_open(survey, now)
     if response is not None:
         response.turn, response.asked_at, response.channel = response.turn + 1, now, channel
-        response.save(update_fields=["turn", "asked_at", "channel"])
+        response.language = survey.language_for(language)
+        response.save(update_fields=["turn", "asked_at", "channel", "language"])
         return _standing(survey, response)
     if survey.state == Survey.State.PAUSED:
         raise SurveyPaused
