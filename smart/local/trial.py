@@ -11,9 +11,9 @@ from django.db import connection
 from campaigns import launching, offers
 from campaigns.drafts import Draft
 from campaigns.models import Campaign, Offer, Partner, Placement, Redemption, Variant
-from campaigns.results.intervals import Difference, difference
 from enrollment.models import Subscriber, Town
 from smart.lib import astana
+from smart.lib.intervals import Difference, difference
 from smart.local import simulated
 from smart.local.population import make_members
 

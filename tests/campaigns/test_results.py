@@ -13,7 +13,7 @@ from django.test import Client
 
 from campaigns import redemption
 from campaigns.models import Campaign, Offer, Partner, Placement, PromoCode, Variant
-from campaigns.results import figures, intervals
+from campaigns.results import figures
 from enrollment.models import Membership, Subscriber, Town
 from messaging.models import Message
 from smart import programme
