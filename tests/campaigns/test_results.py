@@ -18,6 +18,7 @@ from enrollment.models import Membership, Subscriber, Town
 from messaging.models import Message
 from smart import programme
 from smart.backoffice import roles
+from smart.lib import intervals
 from tests.campaigns.test_campaigns import NOW, make_campaign, member, run
 from tests.messaging.conftest import execute
 
