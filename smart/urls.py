@@ -23,6 +23,7 @@ urlpatterns = [
     path("favicon.ico", icon),
     path("partners/redeem/", include("campaigns.redeem.urls")),
     path("partners/results/", include("campaigns.results.urls")),
+    path("partners/surveys/", include("smart.sponsored.urls")),
     path("partners/", include("campaigns.portal.urls")),
     path("language/", set_language, name="set_language"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -33,6 +34,8 @@ urlpatterns = [
     path("admin/imports/", include("smart.backoffice.imports_urls")),
     path("admin/audiences/", include("smart.backoffice.audiences_urls")),
     path("admin/campaign/", include("smart.backoffice.campaigns_urls")),
+    path("admin/survey/<int:survey_id>/results/", include("smart.backoffice.survey_results.urls")),
+    path("admin/survey/", include("smart.backoffice.surveys.urls")),
     path("admin/prompts/", include("messaging.prompt_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -122,6 +122,7 @@ def require_ready(survey: Survey, now: datetime) -> None:
 
 
 def in_the_way(survey: Survey, now: datetime) -> Sequence[object]:
+    """Everything that keeps it from being launched, each in words; nothing when it may be."""
     wrong: list[object] = []
     version = current(survey)
     if version is None:
@@ -330,7 +331,7 @@ def _set_paused(survey: Survey, *, is_paused: bool) -> None:
 
 def _locked(survey: Survey, *states: str) -> Survey:
     """The survey as it stands now, locked. Raises WrongState unless it stands in one of these."""
-    found = Survey.objects.select_for_update(of=["self"]).select_related("stream").get(pk=survey.pk)
+    found = Survey.objects.select_for_update(no_key=True, of=["self"]).select_related("stream").get(pk=survey.pk)
     if found.state not in states:
         raise WrongState(state=found.get_state_display())
     return found
@@ -339,7 +340,7 @@ def _locked(survey: Survey, *states: str) -> Survey:
 def _taken(survey_id: int, *states: str) -> Survey | None:
     """The survey, locked, if it stands in one of these and nobody else is at it."""
     return (
-        Survey.objects.select_for_update(of=["self"], skip_locked=True)
+        Survey.objects.select_for_update(no_key=True, of=["self"], skip_locked=True)
         .select_related("stream")
         .filter(pk=survey_id, state__in=states)
         .first()

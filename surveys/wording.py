@@ -50,8 +50,13 @@ def _how(item: "Item") -> str:
 
 def pages(item: "Item", language: str, *, is_first: bool) -> Sequence[str]:
     """The screens it takes."""
+    return cut(screen(item, language, is_first=is_first), language)
+
+
+def cut(text: str, language: str) -> Sequence[str]:
+    """A text as the engine cuts it into screens."""
     with translation.override(language):
-        return gsm.pages(screen(item, language, is_first=is_first), f"0 {_('Next')}")
+        return gsm.pages(text, f"0 {_('Next')}")
 
 
 def spoken(item: "Item", language: str, *, hint: str = "") -> str:

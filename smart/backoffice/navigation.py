@@ -28,6 +28,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Offers"), "local_offer", "campaigns_offer_changelist", "campaigns.view_offer"),
                 _item(_("Campaigns"), "campaign", "campaigns_campaign_changelist", "campaigns.view_campaign"),
+                _item(_("Surveys"), "checklist", "surveys_survey_changelist", "surveys.view_survey"),
                 _item(_("Audiences"), "groups", "enrollment_savedaudience_changelist", "enrollment.view_savedaudience"),
                 _item(_("Partners"), "storefront", "campaigns_partner_changelist", "campaigns.view_partner"),
                 _item(_("Categories of offers"), "category", "campaigns_category_changelist",
@@ -68,6 +69,9 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Attempts"), "outgoing_mail", "messaging_attempt_changelist", "messaging.view_attempt"),
                 _item(_("Delivery receipts"), "mark_email_read", "messaging_receipt_changelist",
                       "messaging.view_receipt"),
+                _item(_("Survey responses"), "fact_check", "surveys_response_changelist", "surveys.view_response"),
+                _item(_("Survey invitations"), "outgoing_mail", "surveys_invitation_changelist",
+                      "surveys.view_invitation"),
                 _item(_("Debits"), "payments", "bonuses_debit_changelist", "bonuses.view_debit"),
                 _item(_("Dials"), "dialpad", "ussd_dial_changelist", "ussd.view_dial"),
                 _item(_("Towns"), "location_city", "enrollment_town_changelist", "enrollment.view_town"),

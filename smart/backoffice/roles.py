@@ -20,6 +20,9 @@ ROLES = {
         "view_category", "view_campaign", "add_campaign", "change_campaign", "delete_campaign", "view_variant",
         "add_variant", "change_variant", "delete_variant", "view_savedaudience", "add_savedaudience",
         "change_savedaudience", "delete_savedaudience", "view_interest", "view_fact", "add_fact", "change_fact",
+        *(f"surveys.{verb}_{model}" for model in ("survey", "version", "question", "choice", "quota")
+          for verb in ("view", "add", "change", "delete")),
+        "surveys.view_response", "surveys.view_invitation",
     ],
     "care": [
         *_SEEN_BY_ALL, "view_subscriber", "change_membership", "view_consentevent", "view_grant", "view_ledgerentry",
@@ -27,7 +30,7 @@ ROLES = {
     ],
     "administrator": [],
 }  # fmt: skip
-_ROOMS = ["enrollment", "messaging", "bonuses", "campaigns", "access", "jobs", "ussd", "auth"]
+_ROOMS = ["enrollment", "messaging", "bonuses", "campaigns", "surveys", "access", "jobs", "ussd", "auth"]
 
 
 def load(**_: Any) -> None:
@@ -35,6 +38,8 @@ def load(**_: Any) -> None:
     for name, codenames in ROLES.items():
         group, _made = Group.objects.get_or_create(name=name)
         wanted = Q(codename__in=codenames)
+        for app, _dot, codename in (one.partition(".") for one in codenames if "." in one):
+            wanted |= Q(content_type__app_label=app, codename=codename)
         if name == "administrator":
             wanted = Q(content_type__app_label__in=_ROOMS)
         group.permissions.add(*Permission.objects.filter(wanted))
