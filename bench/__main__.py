@@ -9,6 +9,7 @@ import sys
 
 BENCHMARKS = {
     "ussd": "key presses over HTTP to a bare server's",
+    "surveys": "answers to surveys over HTTP, alone and beside a campaign, to a bare server's",
     "issue_month": "the month's issue to hand-written SQL",
     "expire": "the sweep to hand-written SQL",
     "messages": "claim, gate, hand-over and mark to hand-written claim and mark",
@@ -18,6 +19,7 @@ BENCHMARKS = {
     "targeting": "what choosing offers gains over chance, on a population whose taste is known",
     "results": "a campaign's results at a million messages to a bare count",
     "audience": "the live count, and a campaign's messages to hand-written SQL",
+    "survey_results": "a survey's results at a million answers; its files: time, peak memory over idle",
     "pages": "pages of the back office at a million members to a thousand",
 }
 

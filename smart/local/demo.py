@@ -16,7 +16,7 @@ from messaging import outbox
 from messaging.models import SendingEpoch
 from smart import directory, programme
 from smart.lib import astana
-from smart.local import clients, past
+from smart.local import clients, demo_surveys, past
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
 
 FILE = Path(__file__).parent / "data" / "subscribers.csv"
@@ -34,6 +34,7 @@ def load(*, now: datetime) -> bool:
     if not SendingEpoch.objects.exists():
         outbox.confirm_epoch(by="demo", reason="A local set-up was made.", now=now)
     if Subscriber.objects.exists():
+        _survey(now)
         return False
     with directory.alone():
         run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, may_vanish=False, by="demo", now=now)
@@ -43,7 +44,14 @@ def load(*, now: datetime) -> bool:
     outbox.end_waiting(now=now)
     bonuses.expire(now=now)
     bonuses.issue_month(now=now)
+    _survey(now)
     return True
+
+
+def _survey(now: datetime) -> None:
+    """A survey to answer now, where there has been none."""
+    if (partner := Partner.objects.order_by("pk").first()) is not None:
+        demo_surveys.load_running(partner=partner, now=now)
 
 
 def _staff() -> None:

@@ -1,7 +1,11 @@
-"""A campaign that is over, for the demo: whom it reached, what they redeemed, what its partner is told and billed."""
+"""What is over, for the demo: a survey with its answers; a campaign, whom it reached, what they redeemed, what its
+partner is told and billed.
+"""
 
 from datetime import date, datetime, timedelta
 from typing import Any
+
+from django.db import connection
 
 from campaigns import launching, offers
 from campaigns.drafts import Draft
@@ -10,7 +14,7 @@ from campaigns.results import publishing, statement
 from enrollment.models import Subscriber
 from messaging import outbox
 from smart.lib import astana
-from smart.local import simulated
+from smart.local import demo_surveys, simulated
 
 MEMBERS = 6_000
 LEFT_TO_JOIN = 1_000  # the first subscribers, for whoever tries the handset
@@ -25,6 +29,7 @@ def load(*, now: datetime) -> bool:
         return False
     starts = simulated.noon(astana.previous_month(astana.month_of(now)).replace(day=18))
     _join(starts)
+    demo_surveys.load_finished(partner=partner, month=astana.month_of(starts), now=now)
     campaign = _run(partner, starts)
     simulated.react(campaign=campaign, now=starts + timedelta(days=4), taste=TASTE, seed=_SEED)
     simulated.leave(campaign=campaign, taste=TASTE, seed=_SEED)
@@ -38,6 +43,8 @@ def _join(starts: datetime) -> None:
     first, last = people[min(LEFT_TO_JOIN, people.count() - 1)], people.last()
     simulated.join_many(count=MEMBERS, first=first, joined_at=starts - timedelta(days=30))
     simulated.give_interests(first=first, after=(last or first) + 1)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE enrollment_subscriber, enrollment_membership")  # else placing is planned for nobody
 
 
 def _run(partner: Partner, starts: datetime) -> Campaign:

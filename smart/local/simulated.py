@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from campaigns import redemption
 from campaigns.models import Campaign, PromoCode
@@ -17,7 +18,7 @@ from enrollment import operations as enrollment
 from enrollment.models import Channel, Consents, Interest, Language, Purpose, Subscriber
 from messaging import outbox, receipts
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
-from messaging.models import Message, Receipt
+from messaging.models import Message, MessageClass, Receipt
 from messaging.receipts import Report
 from messaging.sender import Sender
 from smart import programme
@@ -174,7 +175,7 @@ def react(
     if since:
         given = given.filter(given_at__gte=since)
     if only_delivered:
-        delivered = Message.objects.filter(campaign=campaign.pk, state=Message.State.DELIVERED)
+        delivered = _delivered(campaign)
         given = given.filter(subscriber__in=delivered.values("subscriber"))
     members = Subscriber.objects.in_bulk(list(given.values_list("subscriber_id", flat=True)))
     taken = 0
@@ -185,6 +186,11 @@ def react(
             redemption.redeem(partner=code.partner, code=code.code, by="till:simulated", now=at)
             taken += 1
     return taken
+
+
+def _delivered(campaign: Campaign) -> QuerySet[Message]:
+    """Its offers that arrived: a survey may have the same number."""
+    return Message.objects.filter(campaign=campaign.pk, message_class=MessageClass.OFFER, state=Message.State.DELIVERED)
 
 
 def _redeems_at(
@@ -214,8 +220,7 @@ def _is_fond(category: str, born: date | None, today: date) -> bool:
 def leave(*, campaign: Campaign, taste: Taste = USUAL, seed: str = "") -> int:
     """Let those leave whom a message of the campaign made leave; return how many."""
     left = 0
-    delivered = Message.objects.filter(campaign=campaign.pk, state=Message.State.DELIVERED).select_related("subscriber")
-    for message in delivered:
+    for message in _delivered(campaign).select_related("subscriber"):
         if message.ended_at is None or _draw(seed, "leave", message.subscriber_id) >= taste.leaves:
             continue
         if enrollment.current_membership(message.subscriber_id) is None:

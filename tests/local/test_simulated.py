@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from django.core.management import call_command
 
+from bonuses import operations as bonuses
 from campaigns import partners
 from campaigns.models import Campaign, Partner, PublishedResult, Redemption, Statement
 from campaigns.results import figures, publishing
@@ -28,6 +29,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> datetime:
     partners.create(name="Arbat Coffee", slug="arbat", hosts=[], price=900, by="demo", now=now)
     make_strangers(1_700)
     assert past.load(now=now)
+    bonuses.expire(now=now)
     return now
 
 
@@ -69,4 +71,4 @@ def test_the_command_lets_each_member_act_once(loaded: datetime, capsys: pytest.
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{Redemption.objects.count() - before} codes were redeemed")
     assert not first.startswith("0 ")
-    assert second == "0 codes were redeemed, 0 members left."
+    assert second == "0 codes were redeemed, 0 surveys were answered, 0 members left."
