@@ -84,12 +84,15 @@ def answer_survey(*, response_id: int, subscriber_id: int, turn: int, key: str, 
 
     Raises NotMember, SurveyOver, or NoTerms where nothing says what a survey is worth this month.
     """
-    locked = enrollment.lock_subscriber(subscriber_id)
-    standing = answering.answer(response_id=response_id, subscriber=locked, turn=turn, key=key, now=now)
+    enrollment.hold_subscriber(subscriber_id)
+    standing = answering.answer(response_id=response_id, subscriber_id=subscriber_id, turn=turn, key=key, now=now)
     if not standing.owes:
         return standing
     grant = bonuses.reward(
-        subscriber=locked, source=f"survey:{standing.survey.pk}", now=now, units=standing.survey.reward_units
+        subscriber=Subscriber.objects.get(pk=subscriber_id),
+        source=f"survey:{standing.survey.pk}",
+        now=now,
+        units=standing.survey.reward_units,
     )
     answering.settle(response_id=standing.response_id, grant_id=grant.pk, units=grant.units)
     return replace(standing, units=grant.units, lapses_at=grant.expires_at)

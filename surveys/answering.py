@@ -19,7 +19,7 @@ from enrollment.models import Channel, Subscriber
 from smart.lib import astana
 from smart.lib.errors import Refusal
 from smart.lib.logs import mask_numbers
-from surveys import flow, scripts
+from surveys import flow, scripts, sql
 from surveys.flow import Given, Item, Script
 from surveys.models import Answer, Invitation, Quota, Response, Survey, Version
 from surveys.models.questions import END, NOT_ELIGIBLE
@@ -200,19 +200,15 @@ def _require_open(survey: Survey, now: datetime) -> None:
         raise SurveyOver
 
 
-def answer(*, response_id: int, subscriber: Subscriber, turn: int, key: str, now: datetime) -> Standing:
+def answer(*, response_id: int, subscriber_id: int, turn: int, key: str, now: datetime) -> Standing:
     """Take the key pressed at `turn`. The subscriber must be locked.
 
     A key of an earlier turn changes nothing and shows what waits now; a wrong one shows the question again, with a
     hint. Raises NotMember or SurveyOver.
     """
-    if enrollment.current_membership(subscriber.pk) is None:
+    response, is_member, is_full = sql.read(response_id=response_id, subscriber_id=subscriber_id)
+    if not is_member:
         raise enrollment.NotMember
-    response = (
-        Response.objects.select_for_update(no_key=True, of=["self"])
-        .select_related("survey")
-        .get(pk=response_id, subscriber=subscriber)
-    )
     survey = response.survey
     if response.state != State.STARTED or response.turn != turn:
         return _standing(survey, response)
@@ -225,34 +221,31 @@ def answer(*, response_id: int, subscriber: Subscriber, turn: int, key: str, now
         given = flow.read(item, key)
     except flow.BadKey as bad:
         return _standing(survey, response, hint=bad.hint)
-    if response.quota_id is not None and Quota.objects.filter(pk=response.quota_id, taken__gte=F("wanted")).exists():
+    if is_full:
         return _end(survey, response, script, State.FULL, now)
-    _keep(response, item, given, now)
-    return _go_on(survey, response, script, script.after(item, given), now)
+    return _go_on(survey, response, script, item, given, now)
 
 
-def _keep(response: Response, item: Item, given: Given, now: datetime) -> None:
-    took = round(max(0.0, (now - response.asked_at).total_seconds()) * 1000)
-    Answer.objects.create(
-        response=response,
-        question_id=item.id,
-        value=given.value,
-        text=mask_numbers(given.text)[:200],
-        answered_at=now,
-        took_ms=min(took, _MOST_MS),
-    )
+def _go_on(survey: Survey, response: Response, script: Script, item: Item, given: Given, now: datetime) -> Standing:
+    """Keep the answer, and ask what follows or come to the end."""
+    took = min(round(max(0.0, (now - response.asked_at).total_seconds()) * 1000), _MOST_MS)
+    text = mask_numbers(given.text)[:200]
+    following = script.after(item, given)
     response.path = [*response.path, item.code]
-
-
-def _go_on(survey: Survey, response: Response, script: Script, following: str, now: datetime) -> Standing:
+    if following not in (END, NOT_ELIGIBLE) and following not in response.path:
+        sql.step(
+            response=response, question_id=item.id, value=given.value, text=text, took_ms=took, asked=following, now=now
+        )
+        return _standing(survey, response)
+    Answer.objects.create(
+        response=response, question_id=item.id, value=given.value, text=text, answered_at=now, took_ms=took
+    )
     if following == NOT_ELIGIBLE:
         return _end(survey, response, script, State.SCREENED_OUT, now)
-    if following == END or following in response.path:
-        is_taken = response.quota_id is None or (
-            Quota.objects.filter(pk=response.quota_id, taken__lt=F("wanted")).update(taken=F("taken") + 1)
-        )
-        return _end(survey, response, script, State.COMPLETED if is_taken else State.FULL, now)
-    return _ask(survey, response, following, now)
+    is_taken = response.quota_id is None or (
+        Quota.objects.filter(pk=response.quota_id, taken__lt=F("wanted")).update(taken=F("taken") + 1)
+    )
+    return _end(survey, response, script, State.COMPLETED if is_taken else State.FULL, now)
 
 
 def _go_back(survey: Survey, response: Response, script: Script, now: datetime) -> Standing:

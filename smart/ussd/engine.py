@@ -298,6 +298,8 @@ def _act(dial: Dial, session: Session, visit: Visit, act: Act, typed: str) -> Re
         reply = _show(session, visit, screen)
         step = _step(dial.token, typed, reply, visit.now)
         sessions.record(session, step=step, caller=None, now=visit.now, durable=True)
+    if not reply.is_over:
+        sessions.remember(dial.caller.client_id, dial.session_id, session)
     return reply
 
 
