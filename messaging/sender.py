@@ -83,7 +83,7 @@ class Sender:
         self.stopping, self._ended = threading.Event(), threading.Event()
         self._told_at = self._checked_at = self._asked_at = -1e9
         self._told_handed = 0
-        self._is_short = False  # of tokens: not to be taken for having nothing to do
+        self._is_short = False  # of tokens, its own or a stream's: not to be taken for having nothing to do
 
     def require(self) -> None:
         """Raise the reason why this machine must not send: zone data, clocks (M1). The gate asks for the epoch."""
@@ -186,7 +186,8 @@ class Sender:
             for message_class in _ORDER:
                 streams = [(pk, rate) for pk, _code, its_class, rate in due if its_class == message_class]
                 if streams and len(claimed) < tokens:
-                    quotas = _quotas(streams, tokens - len(claimed), now)
+                    quotas, is_paced = _quotas(streams, tokens - len(claimed), now)
+                    self._is_short = self._is_short or is_paced
                     rows = sql.claim(
                         channel=channel,
                         quotas=quotas,
@@ -282,15 +283,19 @@ class Sender:
         )
 
 
-def _quotas(streams: list[tuple[int, int | None]], tokens: int, now: datetime) -> dict[int, int]:
-    """How many each stream may claim: an equal share, and no more than its own rate allows."""
+def _quotas(streams: list[tuple[int, int | None]], tokens: int, now: datetime) -> tuple[dict[int, int], bool]:
+    """How many each stream may claim: an equal share, and no more than its own rate allows; does a rate hold one back?
+
+    One that is held back has more to send in a moment: whoever waits for it is not idle.
+    """
     share, rest = divmod(tokens, len(streams))
     turn = int(now.timestamp() * 1000) % len(streams)  # who gets the rest, when there are more streams than tokens
-    quotas = {}
+    quotas, is_paced = {}, False
     for position, (pk, rate) in enumerate(streams):
         quota = share + ((position - turn) % len(streams) < rest)
         quotas[pk] = min(quota, _allowed(pk, now)) if rate else quota
-    return {pk: quota for pk, quota in quotas.items() if quota}
+        is_paced = is_paced or quotas[pk] < quota
+    return {pk: quota for pk, quota in quotas.items() if quota}, is_paced
 
 
 def _allowed(pk: int, now: datetime) -> int:

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from django.db import InternalError, connection, transaction
@@ -12,6 +13,7 @@ from messaging.channels.base import Outcome, Verdict
 from messaging.models import Attempt, Contact, Message, MessageClass, Receipt, Stream, TransportHealth
 from messaging.receipts import Report
 from messaging.sender import Sender
+from smart.lib import clock
 from tests.messaging.conftest import Network, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -248,13 +250,27 @@ def test_no_campaign_starves_another(noon, make_member, put, network):
     assert sum(message.subscriber_id in {person.pk for person in people[10:]} for message in network.handed) == 2
 
 
-def test_a_paced_stream_keeps_its_rate(noon, make_member, put, network):
+def test_a_paced_stream_keeps_its_rate(noon, at, make_member, put, network):
     stream = Stream.objects.create(code="paced", message_class=MessageClass.OFFER, rate_per_minute=60)
     put(*(make_member() for _ in range(10)), stream=stream)
+    sender = Sender(network)
 
-    Sender(network).run(until_idle=True)
+    sender.step()
+    assert len(network.handed) == 1  # a second's worth
+    at(noon + timedelta(minutes=1))
+    sender.step()
+    assert len(network.handed) == 3  # two seconds' worth at most, however long nothing was sent
 
-    assert 1 <= len(network.handed) <= 2  # a second's worth, and what a moment adds
+
+def test_who_sends_in_turns_is_not_idle_while_a_stream_is_paced(noon, monkeypatch, make_member, put, network):
+    stream = Stream.objects.create(code="paced", message_class=MessageClass.OFFER, rate_per_minute=60)
+    put(*(make_member() for _ in range(5)), stream=stream)
+    readings = count()
+    monkeypatch.setattr(clock, "_source", lambda: noon + timedelta(milliseconds=250) * next(readings))
+
+    Sender(network).run(until_idle=True, seconds=20)
+
+    assert len(network.handed) == 5
 
 
 def test_a_sender_tells_how_its_transport_is(noon, make_member, put, network, send):
