@@ -64,6 +64,7 @@ SENTENCES: dict[str, str | Promise] = {
     "uses_wrong": _("a code redeems between 1 and 1000 times"),
     "phone_wrong": _("the telephone of the shop cannot be read"),
     "url_wrong": _("a link begins with https:// and leads to an address agreed with you: %(value)s"),
+    "uses_of_shared": _("a code for all redeems as often as it is shown: leave the number of times at 1"),
     "same_offer": _("an identical offer is there already: №%(offer)s"),
     "same_row": _("the same as row %(row)s"),
     "shared_code_taken": _("another offer of yours has this code"),
@@ -228,6 +229,8 @@ def _of_codes(draft: Draft) -> Iterator[Problem]:
         yield problem("shared_code", "shared_code_alone")
     if not 1 <= draft.uses <= 1000:
         yield problem("uses", "uses_wrong")
+    elif draft.codes == "shared" and draft.uses != 1:
+        yield problem("uses", "uses_of_shared")
 
 
 def _of_landing(draft: Draft, partner: Partner) -> Iterator[Problem]:
@@ -235,6 +238,29 @@ def _of_landing(draft: Draft, partner: Partner) -> Iterator[Problem]:
         yield problem("phone", "phone_wrong")
     if draft.url and not _is_allowed(draft.url, partner.hosts):
         yield problem("url", "url_wrong", value=draft.url[:60])
+
+
+# What a telephone makes a link of: a scheme, "www.", or a name under a domain that people use.
+_LINK = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*://|www\.)[^\s<>\"'«»]+"
+    r"|(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:kz|com|net|org|ru|info|biz|me|io|app|shop|store|site|online|top|xyz|link|ly|cc|qaz)"
+    r"(?![\w-])(?:/[^\s<>\"'«»]*)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def foreign_links(offer: Offer) -> list[str]:
+    """Where an offer's texts lead besides the partner's agreed hosts: for who approves it to see and to judge.
+
+    A text is the partner's own word and stays literal, so that it is told, not refused.
+    """
+    found: dict[str, None] = {}
+    for name in (f"{part}_{code}" for part in ("title", "text") for code in LANGUAGES):
+        for match in _LINK.findall(getattr(offer, name)):
+            link = match.rstrip(".,;:!?)]}")
+            if not _is_allowed(link if "://" in link else f"https://{link}", offer.partner.hosts):
+                found[link[:80]] = None
+    return list(found)
 
 
 def _is_allowed(url: str, hosts: list[str]) -> bool:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from campaigns import offers
+from campaigns import drafts, offers
 from campaigns.models import Offer
 from campaigns.portal import preview
 from enrollment.models import Channel, Interest, Town
@@ -93,7 +93,12 @@ class OfferAdmin(ReadOnlyAdmin):
             object_id,
             offers.approve,
             does=_("Approve"),
-            what=_("Campaigns may send it from then on, as it stands now. An edit brings it back here."),
+            what=" ".join(
+                [
+                    _("Campaigns may send it from then on, as it stands now. An edit brings it back here."),
+                    *_warned(self._judged(request, object_id)),
+                ]
+            ),
             done=_("Approved."),
         )
 
@@ -163,6 +168,14 @@ class OfferAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).select_related("partner", "category")
 
 
+def _warned(offer: Offer) -> list[str]:
+    """What who approves should have seen."""
+    links = ", ".join(drafts.foreign_links(offer))
+    return (
+        [_("These links of its texts were not agreed with the partner: %(links)s.") % {"links": links}] if links else []
+    )
+
+
 def _facts(offer: Offer) -> list[tuple[str, str]]:
     """What it is besides its text, in words; what is not said is left out."""
     towns = [str(town) for town in Town.objects.filter(code__in=offer.towns)] if offer.towns else []
@@ -179,6 +192,7 @@ def _facts(offer: Offer) -> list[tuple[str, str]]:
         (_("codes"), _codes(offer)),
         (_("telephone of the shop"), offer.phone),
         (_("link"), offer.url),
+        (_("leads elsewhere, to addresses not agreed"), ", ".join(drafts.foreign_links(offer))),
         (_("submitted"), _by(offer.submitted_by, offer.submitted_at)),
         (_("decided"), _by(offer.decided_by, offer.decided_at)),
         (_("why it was rejected"), offer.reason),
@@ -191,7 +205,7 @@ def _codes(offer: Offer) -> str:
     if offer.codes == Offer.Codes.NONE:
         return kind
     shown = f"{kind}: {offer.shared_code}" if offer.shared_code else kind
-    return shown if offer.uses == 1 else f"{shown} (× {offer.uses})"
+    return shown if offer.uses == 1 or offer.codes == Offer.Codes.SHARED else f"{shown} (× {offer.uses})"
 
 
 def _by(who: str, at: datetime | None) -> str:

@@ -43,7 +43,7 @@ class PartnerMember(models.Model):
 
         OWNER = "owner", _("owner")  # everything, and who else may
         EDITOR = "editor", _("editor")  # offers, codes
-        VIEWER = "viewer", _("viewer")  # looks only
+        VIEWER = "viewer", _("viewer")  # looks, and redeems codes
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="partner_member", verbose_name=_("account")

@@ -1,15 +1,18 @@
 """Offers as staff judge them, and partners as staff take them on: who may, what is asked first, what is refused."""
 
+import html
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from campaigns import offers
+from campaigns import drafts, offers
 from campaigns.models import Offer, OfferEvent, Partner, PartnerMember
 from smart.access.models import AuditEvent
+from tests.campaigns.conftest import DRAFT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
 LIST = "/admin/campaigns/offer/"
@@ -212,3 +215,33 @@ def test_a_partners_people_are_looked_at_only(staff: Staff, partner: Partner, at
     assert (partner.name, partner.slug) == ("Arbat", "arbat")
     assert PartnerMember.objects.get().role == "owner"
     assert client.post(f"/admin/campaigns/partner/{partner.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Скидка: http://evil.example/x?y=1.", "http://evil.example/x?y=1"),
+        ('=HYPERLINK("http://example.org";"Шины")', "http://example.org"),
+        ("Заходите на arbat-coffee.kz/sale!", "arbat-coffee.kz/sale"),
+        ("WWW.Other.Example сегодня", "WWW.Other.Example"),
+        ("https://arbat.example/menu и https://menu.arbat.example", ""),
+        ("Кофе -30%, чек от 2.500 тг, до 10.12.2026, т. 8 727 000 00 00", ""),
+    ],
+)
+def test_who_approves_is_told_where_a_text_leads(staff: Staff, make_offer: Make, text: str, told: str) -> None:
+    offer, client = make_offer("submitted", text_ru=text, text_kk=""), staff("marketing")
+
+    page = html.unescape(client.get(page_of(offer)).content.decode())
+    asked = html.unescape(client.get(page_of(offer, "approve")).content.decode())
+
+    assert ("to addresses not agreed" in page) is bool(told)
+    assert ("were not agreed with the partner" in asked) is bool(told)
+    assert told in asked
+
+
+def test_a_code_for_all_redeems_as_often_as_it_is_shown(partner: Partner, at_noon: datetime) -> None:
+    draft = replace(DRAFT, codes="shared", shared_code="ARBAT30", text_ru="Код {code}", text_kk="Код {code}", uses=5)
+
+    wrong = drafts.problems(draft, partner=partner, today=draft.valid_from)
+
+    assert [(one.name, one.code) for one in wrong] == [("uses", "uses_of_shared")]
