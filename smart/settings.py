@@ -413,6 +413,7 @@ SCHEDULE = {
     "feed-surveys": {"task": "smart.tasks.feed_surveys", "every": timedelta(seconds=10)},
     "end-offers": {"task": "smart.tasks.end_offers", "every": timedelta(minutes=10)},
     "publish-results": {"task": "smart.tasks.publish_results", "every": timedelta(minutes=5)},
+    "publish-survey-results": {"task": "smart.tasks.publish_survey_results", "every": timedelta(minutes=5)},
     "issue-statements": {"task": "smart.tasks.issue_statements", "every": timedelta(hours=1)},
     "drop-old-messages": {"task": "smart.tasks.drop_old_messages", "every": timedelta(hours=6)},
     "forget-prompts": {"task": "smart.tasks.forget_prompts", "every": timedelta(days=1)},
@@ -420,6 +421,7 @@ SCHEDULE = {
     "announce-lapses": {"task": "smart.tasks.announce_lapses", "every": timedelta(minutes=10)},
     "resume-imports": {"task": "smart.tasks.resume_imports", "every": timedelta(seconds=10), "queue": "imports"},
     "read-uploads": {"task": "smart.tasks.read_uploads", "every": timedelta(seconds=5), "queue": "imports"},
+    "make-survey-files": {"task": "smart.tasks.make_survey_files", "every": timedelta(seconds=2), "queue": "imports"},
 }
 
 CELERY_TASK_ROUTES = {entry["task"]: {"queue": entry.get("queue", "smart")} for entry in SCHEDULE.values()}
@@ -459,5 +461,7 @@ TRANSPORTS_FILE = env.str("TRANSPORTS_FILE", default="")
 TRANSPORTS = transports(TRANSPORTS_FILE, known=set(TRANSPORT_KINDS)) or (
     [{"name": "handset", "kind": "handset", "channels": ["sms", "ussd", "ivr"]}] if LOCAL else []
 )
+# What a message's reader may answer at once, in the same USSD dialog or call: by class (messaging.conversations).
+CONVERSATIONS = {"survey": "smart.interviews.converse"}
 MESSAGES_KEPT_MONTHS = kept_months(env.int("MESSAGES_KEPT_MONTHS", default=13))  # before this one; 0: for good
 SENDING_SITE = env.str("SENDING_SITE", default="local" if LOCAL else "")  # tells a copy of this installation from it

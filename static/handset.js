@@ -5,7 +5,7 @@
   const at = (id) => document.getElementById(id);
   const [ussd, dialed, reply, replyLabel, person] = ["ussd", "dialed", "reply", "reply-label", "person"].map(at);
   const words = page.dataset;
-  let session = null;
+  let session = null; // a dialed one's name, or the message that is being answered and where its conversation stands
   let busy = false;
 
   const token = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
@@ -75,6 +75,27 @@
     refresh();
   });
 
+  function begin(message, text) {
+    hangUp();
+    ussd.textContent = text;
+    session = { message, state: null };
+    replyLabel.hidden = false;
+    reply.value = "";
+    reply.focus();
+  }
+
+  const answer = (key) => during(async () => {
+    const { message, state } = session;
+    const turn = await post(words.answer, { message, key, state });
+    ussd.textContent = turn.text;
+    reply.value = "";
+    if (turn.is_over) end();
+    else {
+      session = { message, state: turn.state };
+      reply.focus();
+    }
+  });
+
   const press = (input) => during(async () => {
     show(await post(words.press, { session, input }));
     refresh();
@@ -82,7 +103,8 @@
 
   function call() {
     if (session) {
-      if (reply.value.trim()) press(reply.value.trim());
+      const input = reply.value.trim();
+      if (input) (session.message ? answer : press)(input);
     } else if (dialed.textContent) {
       dial(dialed.textContent);
     }
@@ -126,7 +148,7 @@
   async function readInbox() {
     const answer = await fetch(`${words.inbox}?person=${encodeURIComponent(person.value)}`);
     const { messages, waiting } = await answer.json();
-    const line = (head, text, kind) => {
+    const line = (head, text, kind, message) => {
       const item = document.createElement("li");
       item.className = kind;
       const small = document.createElement("small");
@@ -134,10 +156,18 @@
       const body = document.createElement("p");
       body.textContent = text;
       item.append(small, body);
+      if (message) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = "outline";
+        button.textContent = words.toAnswer;
+        button.addEventListener("click", () => begin(message, text));
+        item.append(button);
+      }
       return item;
     };
     const items = waiting.map((m) => line([`${words.from} ${m.from}`, m.why].filter(Boolean).join(" · "), m.text, "waits"));
-    items.push(...messages.map((m) => line(`${m.at} · ${m.channel.toUpperCase()}`, m.text, "arrived")));
+    items.push(...messages.map((m) => line(`${m.at} · ${m.channel.toUpperCase()}`, m.text, "arrived", m.answer)));
     if (!items.length) items.push(line("", words.empty, "none"));
     const shown = items.map((item) => item.textContent).join("\n");
     if (at("inbox").dataset.shown === shown) return; // a screen reader hears what is new only

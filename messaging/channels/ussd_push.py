@@ -1,7 +1,8 @@
 """USSD push in the convention of RestComm's gateway: a screen, or a question answered within the session.
 
 One POST opens a dialog and is answered when the reader has acknowledged the screen, keyed something in, or could not be
-reached; another, in the same HTTP session, ends the dialog. Nothing is stored and forwarded: acknowledged is delivered.
+reached; others, in the same HTTP session, show the next screens of a conversation (messaging.conversations), and the
+last one ends the dialog. Nothing is stored and forwarded: acknowledged is delivered.
 """
 
 import base64
@@ -12,11 +13,14 @@ from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+from django.core.exceptions import ImproperlyConfigured
 
+from messaging import conversations
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.http import MOST_BYTES, Answer, NotSent, TooLate, Unanswered
 from messaging.channels.http_transport import HttpTransport
 from messaging.channels.options import required
+from messaging.conversations import Turn
 from smart.lib import clock, gsm
 
 _CODING = {"gsm7": "15", "ucs2": "72"}
@@ -25,6 +29,10 @@ _RELEASE_SECONDS = 3.0
 _LATER = 1800.0  # until a line is tried again that was busy or away
 # The gateway must tell us that nobody answered before we stop listening.
 _MARGIN_SECONDS = 2.0
+# With less left nothing more is asked: a screen wants to be read, and answered.
+_LEAST_QUESTION_SECONDS = 10.0
+# A sender that is silent for longer is taken for dead (messaging.sender.LEASES).
+_MOST_DIALOG_SECONDS = 220.0
 
 # MAP errors after which another attempt would end the same: unknown subscriber, bearer or teleservice not provisioned,
 # illegal subscriber or equipment, barred, not supported, data missing or unexpected, unknown alphabet.
@@ -37,11 +45,11 @@ _NOT_BEGUN = {"ResourceLimitation", "MaintenanceActivity", "VersionIncompatibili
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """How a dialog went; `is_open` when it is still to be ended by us."""
+    """How a screen of a dialog went; `is_open` when the dialog is still to be ended by us. `answer` None: none came."""
 
     verdict: Verdict
     error: str = ""
-    answer: str = ""
+    answer: str | None = None
     retry_after: float = 0
     is_open: bool = False
 
@@ -50,7 +58,9 @@ class UssdPushTransport(HttpTransport):
     """Pushes screens and questions through a gateway, one connection for each dialog under way.
 
     Options: url; username and password (HTTP Basic), network_id, question_kinds, connections, timeout_seconds (until a
-    screen is acknowledged), question_seconds (until a question is answered), ca_file. Surveys are questions always.
+    screen is acknowledged), question_seconds (until a question is answered), dialog_seconds (all of a conversation),
+    ca_file. Surveys are questions always. A conversation asks the database at each turn, and holds no connection to it
+    between; it takes a connection to the gateway and a place in its batch for as long as it lasts.
     """
 
     kind = "ussd"
@@ -62,6 +72,11 @@ class UssdPushTransport(HttpTransport):
         self._network = str(options.get("network_id", ""))
         self._question_kinds = frozenset(options.get("question_kinds", ()))
         self._question_seconds = float(options.get("question_seconds", 120))
+        self._dialog_seconds = float(options.get("dialog_seconds", 180))
+        if self._dialog_seconds > _MOST_DIALOG_SECONDS:
+            raise ImproperlyConfigured(
+                f"Transport {self.name}: dialog_seconds must not be over {_MOST_DIALOG_SECONDS:.0f}"
+            )
         self._headers = {"Content-Type": "text/xml; charset=utf-8"}
         if options.get("username"):
             pair = f"{options['username']}:{required(options, 'password')}"
@@ -71,31 +86,80 @@ class UssdPushTransport(HttpTransport):
         if not gsm.fits_ussd(message.text):
             return Outcome(message, Verdict.REJECTED, error="too_long")
         is_question = message.message_class == "survey" or message.kind in self._question_kinds
-        seconds = min(
-            self._question_seconds if is_question else self._seconds,
-            (message.valid_until - clock.now()).total_seconds(),
-        )
+        left = (message.valid_until - clock.now()).total_seconds()
+        end = time.monotonic() + min(left, self._dialog_seconds)
+        seconds = min(self._question_seconds if is_question else self._seconds, left)
         if seconds <= _MARGIN_SECONDS:
             return Outcome(message, Verdict.NOT_HANDED, error="validity")
-        answer = self._gateway.exchange(
-            "POST",
-            body=_dialog(message, is_question=is_question, seconds=seconds - _MARGIN_SECONDS, network=self._network),
-            headers=self._headers,
-            begin_by=message.deadline,
-            seconds=seconds,
-        )
+        screen = _screen(message.text, is_question=is_question, msisdn=message.msisdn)
+        answer = self._post(screen, seconds=seconds, begin_by=message.deadline)
         if (outcome := self._put_off(message, answer)) is not None:
             return outcome
         ending = self._judge(answer)
-        if ending.is_open:
+        keys = [ending.answer] if ending.answer is not None else []
+        if keys and ending.is_open and conversations.begins(message):
+            keys = self._converse(message, keys[0], answer.cookies, end)
+        elif ending.is_open:
             self._release(answer.cookies)
         return Outcome(
             message,
             ending.verdict,
             error=ending.error,
-            answer=ending.answer,
+            answer=conversations.kept(keys),
             retry_after=ending.retry_after,
             is_final=ending.verdict is Verdict.ACCEPTED,
+        )
+
+    def _converse(self, message: Outgoing, key: str, cookies: str, end: float) -> list[str]:
+        """Show turn after turn until the last, or until `end` (time.monotonic()); return everything keyed in.
+
+        The message has been read: however the dialog breaks off, it stays delivered.
+        """
+        keys, state = [], None
+        turn = Turn("", goes_on=True)
+        is_open = True
+        while True:
+            keys.append(conversations.as_kept(key, turn))
+            turn = conversations.turn(message, key, state)
+            if not is_open:
+                return keys  # the last answer is taken, but there is nobody to show anything
+            if turn.goes_on and end - time.monotonic() < _LEAST_QUESTION_SECONDS:
+                turn = conversations.turn(message, None, turn.state)
+            state = turn.state
+            ending, cookies = self._show(turn, cookies, end)
+            if ending is None or ending.answer is None or not turn.goes_on:
+                if ending is None or ending.is_open:
+                    self._release(cookies)
+                return keys
+            key, is_open = ending.answer, ending.is_open
+
+    def _show(self, turn: Turn, cookies: str, end: float) -> tuple[_Ending | None, str]:
+        """Show a turn in the dialog under way; nothing when no answer came, and the session's cookies."""
+        most = self._question_seconds if turn.goes_on else self._seconds
+        seconds = min(most, end - time.monotonic())
+        if seconds <= _MARGIN_SECONDS or not gsm.fits_ussd(turn.text):
+            return None, cookies
+        screen = _screen(turn.text, is_question=turn.goes_on)
+        try:
+            answer = self._post(screen, seconds=seconds, begin_by=time.monotonic() + seconds, cookies=cookies)
+        except (TooLate, NotSent, Unanswered):
+            return None, cookies
+        return self._judge(answer), answer.cookies or cookies
+
+    def _post(self, screen: Element, *, seconds: float, begin_by: float, cookies: str = "") -> Answer:
+        """Post a screen; the gateway gives up waiting before we do. Raises TooLate, NotSent, Unanswered."""
+        root = Element(
+            "dialog", {"mapMessagesSize": "1", "customInvokeTimeout": str(int((seconds - _MARGIN_SECONDS) * 1000))}
+        )
+        if self._network:
+            root.set("networkId", self._network)
+        root.append(screen)
+        return self._gateway.exchange(
+            "POST",
+            body=bytes(tostring(root, encoding="utf-8", xml_declaration=True)),
+            headers={**self._headers, **({"Cookie": cookies} if cookies else {})},
+            begin_by=begin_by,
+            seconds=seconds,
         )
 
     def _judge(self, answer: Answer) -> _Ending:
@@ -119,14 +183,13 @@ class UssdPushTransport(HttpTransport):
             return
 
 
-def _dialog(message: Outgoing, *, is_question: bool, seconds: float, network: str) -> bytes:
-    root = Element("dialog", {"mapMessagesSize": "1", "customInvokeTimeout": str(int(seconds * 1000))})
-    if network:
-        root.set("networkId", network)
+def _screen(text: str, *, is_question: bool, msisdn: str = "") -> Element:
+    """A question or a screen to be acknowledged; whom to, in the first of a dialog only."""
     name = "unstructuredSSRequest_Request" if is_question else "unstructuredSSNotify_Request"
-    request = SubElement(root, name, {"dataCodingScheme": _CODING[gsm.encoding(message.text)], "string": message.text})
-    SubElement(request, "msisdn", {"nai": "international_number", "npi": "ISDN", "number": message.msisdn})
-    return bytes(tostring(root, encoding="utf-8", xml_declaration=True))
+    screen = Element(name, {"dataCodingScheme": _CODING[gsm.encoding(text)], "string": text})
+    if msisdn:
+        SubElement(screen, "msisdn", {"nai": "international_number", "npi": "ISDN", "number": msisdn})
+    return screen
 
 
 def _parse(body: bytes) -> Element | None:

@@ -43,6 +43,12 @@ def push(first: bytes | None) -> Behaviour:
     return behave
 
 
+@pytest.fixture(autouse=True)
+def _no_conversations(settings: Any) -> None:
+    """What follows an answer is tests/surveys/test_interviews.py's."""
+    settings.CONVERSATIONS = {}
+
+
 @pytest.fixture
 def gateway() -> Iterator[FakeGateway]:
     with serve(push(dialog(SHOWN))) as running:

@@ -29,8 +29,9 @@ def ari() -> Iterator[Ari]:
 
 
 @pytest.fixture(autouse=True)
-def prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every text has its recording."""
+def prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> None:
+    """Every text has its recording, and nothing begins a conversation."""
+    settings.CONVERSATIONS = {}
     monkeypatch.setattr(prompts, "ensure", lambda text, language: str(tmp_path / f"hello-{language}.wav"))
     monkeypatch.setattr(client, "_FIRST_PAUSE", 0.05)
 

@@ -18,7 +18,7 @@ LOST: Event = {"type": "(lost)"}  # the WebSocket is: whatever happens now, we d
 STOP: Event = {"type": "(stop)"}
 
 NOT_PLAYED = "not_played"
-_REPEAT, _END = "0", "#"
+REPEAT, END = "0", "#"
 _KEYS = "0123456789*ABCD"
 _MOST_KEYS = 20
 _OVERDUE = 5.0  # seconds Asterisk may be late with telling that nobody answered
@@ -35,6 +35,8 @@ class Manner:
     ring_seconds: float
     most_seconds: float
     key_seconds: float
+    most_survey_seconds: float
+    answer_seconds: float
 
 
 class Call:
@@ -94,7 +96,7 @@ class Call:
     def _order(self) -> dict[str, Any]:
         """All in the body: no address may hold a number. If we die, Asterisk ends the call by itself."""
         left = self.until - time.monotonic()
-        longest = min(left, self.manner.ring_seconds + self.manner.most_seconds + _OVERDUE)
+        longest = min(left, self.manner.ring_seconds + self._most_seconds + _OVERDUE)
         return {
             "endpoint": self.manner.endpoint.replace("{number}", self.message.msisdn),
             "app": self.manner.app,
@@ -137,17 +139,17 @@ class Call:
         """Play the prompt and take keys, until both are done or somebody hangs up."""
         if refused := self._play():
             return refused
-        end = finish = min(time.monotonic() + self.manner.most_seconds, self.until)
+        end = finish = min(time.monotonic() + self._most_seconds, self.until)
         while event := self._next(finish):
             match event["type"]:
-                case "PlaybackFinished" if _of(event, "playback").get("id") == self._playback:
-                    if _of(event, "playback").get("state") == "failed" and not self._is_told:
+                case "PlaybackFinished" if part_of(event, "playback").get("id") == self._playback:
+                    if part_of(event, "playback").get("state") == "failed" and not self._is_told:
                         return self._ended(Verdict.REJECTED, NOT_PLAYED)
                     self._is_heard = True
                     finish = min(end, time.monotonic() + self.manner.key_seconds)
                 case "ChannelDtmfReceived":
                     key = str(event.get("digit"))
-                    if key == _END and self._is_told:
+                    if key == END and self._is_told:
                         break
                     finish = self._pressed(key, finish=finish, end=end)
                     if len(self._keys) == _MOST_KEYS:
@@ -160,6 +162,11 @@ class Call:
                 case "(stop)":
                     break
         return self._told("cut")
+
+    @property
+    def _most_seconds(self) -> float:
+        """How long the talk may take."""
+        return self.manner.most_seconds
 
     @property
     def _is_told(self) -> bool:
@@ -183,7 +190,7 @@ class Call:
     def _pressed(self, key: str, *, finish: float, end: float) -> float:
         """Take a key; return when the call now finishes unless more happens. The first 0 repeats the prompt."""
         soon = min(end, time.monotonic() + self.manner.key_seconds)
-        if key == _REPEAT and not self._keys:
+        if key == REPEAT and not self._keys:
             if self._is_repeated:
                 return finish
             self._is_repeated = True
@@ -195,11 +202,15 @@ class Call:
 
     def _repeat(self) -> bool:
         """Play from the beginning; True when it does."""
+        return self._stop_playing() and self._play() is None
+
+    def _stop_playing(self) -> bool:
+        """Stop what is being played; True when it has ended."""
         try:
             self._rest.ask("DELETE", f"/playbacks/{self._playback}")
         except (Unreachable, Unanswered):
             return False
-        return self._play() is None
+        return True
 
     def _hang_up(self) -> None:
         try:
@@ -232,13 +243,13 @@ class Call:
         return Outcome(self.message, verdict, network_ids=ids, error=error, retry_after=retry_after)
 
 
-def _of(event: Event, part: str) -> dict[str, Any]:
+def part_of(event: Event, part: str) -> dict[str, Any]:
     value = event.get(part)
     return value if isinstance(value, dict) else {}
 
 
 def _state(event: Event) -> str:
-    return str(_of(event, "channel").get("state", ""))
+    return str(part_of(event, "channel").get("state", ""))
 
 
 def _cause(event: Event) -> int:

@@ -10,11 +10,12 @@ from typing import Any
 
 from django.conf import settings
 
-from messaging import prompts
+from messaging import conversations, prompts
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.channels.ivr import causes
 from messaging.channels.ivr.ari import Event, Events, Rest, Unanswered, Unreachable
 from messaging.channels.ivr.call import LOST, NOT_PLAYED, STOP, Call, Manner
+from messaging.channels.ivr.conversation import Conversation
 from messaging.channels.options import Configured
 from smart.lib import clock
 
@@ -22,11 +23,14 @@ logger = logging.getLogger(__name__)
 
 _KNOWN = {
     "name", "kind", "channels", "weight", "rate", "url", "username", "password", "app", "endpoint", "caller_id",
-    "lines", "ring_seconds", "most_seconds", "key_seconds", "prompts_at", "ca_file",
+    "lines", "ring_seconds", "most_seconds", "most_survey_seconds", "answer_seconds", "key_seconds", "prompts_at",
+    "ca_file",
 }  # fmt: skip
 _BEGINNINGS = {"Dial", "ChannelStateChange", "StasisStart"}
 _COMING_UP = 3.0  # seconds a batch waits for the WebSocket
 _SILENCE = 60.0  # seconds without calls after one stayed silent
+# A sender that is silent for longer is taken for dead (messaging.sender.LEASES): ringing and talk together.
+_MOST_CALL_SECONDS = 285.0
 
 
 class IvrTransport(Configured):
@@ -34,8 +38,10 @@ class IvrTransport(Configured):
 
     Options: name, url (http://127.0.0.1:8088/ari), username, password; channels, weight, rate, ca_file (for https), app
     ("smart": one process an application), endpoint ("PJSIP/{number}@kcell"), caller_id, lines (calls at once),
-    ring_seconds, most_seconds (of talk), key_seconds (to wait for a key), prompts_at (where Asterisk finds the folder
-    of prompts: a path, or an http address that it fetches them from).
+    ring_seconds, most_seconds (of talk), most_survey_seconds (of a conversation: messaging.conversations),
+    answer_seconds (to wait for a conversation's answer to begin), key_seconds (to wait for a key, or the next one),
+    prompts_at (where Asterisk finds the folder of prompts: a path, or an http address that it fetches them from).
+    A conversation asks the database at each turn, and holds no connection to it between.
     """
 
     kind = "ivr"
@@ -73,7 +79,7 @@ class IvrTransport(Configured):
         )
 
     def hand_over(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """Call them all, and return when the last call is over: at most ring_seconds + most_seconds, and some."""
+        """Call them all, and return when the last call is over: at most ring_seconds + the longest talk, and some."""
         if not batch or self._is_closed:
             return [Outcome(message, Verdict.NOT_HANDED, error="stopping") for message in batch]
         now, present = clock.now(), time.monotonic()
@@ -116,23 +122,14 @@ class IvrTransport(Configured):
         return outcome
 
     def _placed(self, message: Outgoing, until: float) -> Outcome:
-        try:
-            with self._speaking:  # a campaign's text is spoken once, not by every line
-                sound = Path(prompts.ensure(message.text, message.language))
-        except prompts.PromptMissing as missing:
-            return Outcome(message, Verdict.REJECTED, error=missing.code)
+        media = self._sound(message.text, message.language)
+        if media is None:
+            return Outcome(message, Verdict.REJECTED, error=prompts.PromptMissing.code)
         if time.monotonic() >= min(message.deadline, until):
             return Outcome(message, Verdict.NOT_HANDED, error="deadline")
         if time.monotonic() < self._silent_until:  # nobody is to be rung for silence
             return Outcome(message, Verdict.RETRY, error=NOT_PLAYED + "_lately", retry_after=causes.LATER)
-        call = Call(
-            message,
-            media=self._media(sound),
-            manner=self.manner,
-            until=until,
-            rest=self._rest,
-            left_up=self._leave,
-        )
+        call = self._made(message, media, until)
         if refusal := self._begin(call):
             return Outcome(message, *refusal)
         try:
@@ -140,6 +137,19 @@ class IvrTransport(Configured):
         finally:
             with self._lock:
                 self._calls.pop(call.id, None)
+
+    def _made(self, message: Outgoing, media: str, until: float) -> Call:
+        if conversations.begins(message):
+            return Conversation(
+                message,
+                sounds=self._sound,
+                media=media,
+                manner=self.manner,
+                until=until,
+                rest=self._rest,
+                left_up=self._leave,
+            )
+        return Call(message, media=media, manner=self.manner, until=until, rest=self._rest, left_up=self._leave)
 
     def _begin(self, call: Call) -> tuple[Verdict, tuple[str, ...], str] | None:
         """Have the call told what comes; not without the WebSocket, and not while closing."""
@@ -151,7 +161,14 @@ class IvrTransport(Configured):
             self._calls[call.id] = call
             return None
 
-    def _media(self, sound: Path) -> str:
+    def _sound(self, text: str, language: str) -> str | None:
+        """What Asterisk is to play; None when nothing says the text."""
+        try:
+            with self._speaking:  # a campaign's text is spoken once, not by every line
+                sound = Path(prompts.ensure(text, language))
+        except prompts.PromptMissing:
+            self._last_error = prompts.PromptMissing.code
+            return None
         is_fetched = self.prompts_at.startswith(("http://", "https://"))
         return f"sound:{self.prompts_at}/{sound.name if is_fetched else sound.stem}"
 
@@ -206,13 +223,18 @@ def _manner(options: dict[str, Any]) -> Manner:
     endpoint = str(options.get("endpoint", "PJSIP/{number}@kcell"))
     if "{number}" not in endpoint:
         raise ValueError("ivr: endpoint must hold {number}")
+    ring, survey = float(options.get("ring_seconds", 25)), float(options.get("most_survey_seconds", 240))
+    if ring + survey > _MOST_CALL_SECONDS:
+        raise ValueError(f"ivr: ring_seconds + most_survey_seconds must not be over {_MOST_CALL_SECONDS:.0f}")
     return Manner(
         app=str(options.get("app", "smart")),
         endpoint=endpoint,
         caller_id=str(options.get("caller_id", "")),
-        ring_seconds=float(options.get("ring_seconds", 25)),
+        ring_seconds=ring,
         most_seconds=float(options.get("most_seconds", 60)),
         key_seconds=float(options.get("key_seconds", 4)),
+        most_survey_seconds=survey,
+        answer_seconds=float(options.get("answer_seconds", 8)),
     )
 
 

@@ -10,6 +10,7 @@ urlpatterns = [
     path("people/", views.people, name="people"),
     path("dial/", views.dial, name="dial"),
     path("press/", views.press, name="press"),
+    path("answer/", views.answer, name="answer"),
     path("inbox/", views.inbox, name="inbox"),
     path("network/", views.network, name="network"),
     path("offer/", views.offer, name="offer"),

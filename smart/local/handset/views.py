@@ -26,6 +26,7 @@ from smart.front import CODES
 from smart.lib import astana, clock, crypto
 from smart.lib.errors import Refusal
 from smart.local import clock as movable
+from smart.local.handset import answering
 from smart.local.models import HandsetMessage, HandsetNetwork
 
 MOST_PEOPLE = 40
@@ -141,6 +142,12 @@ def press(data: dict[str, Any]) -> dict[str, Any]:
 
 
 @answers
+def answer(data: dict[str, Any]) -> dict[str, Any]:
+    """Answer a message that begins a conversation: a survey's invitation by pushed USSD or by call."""
+    return answering.turn(data)
+
+
+@answers
 def balance(data: dict[str, Any]) -> dict[str, Any]:
     """Let the operator's balance be normal, slow or out of order."""
     return _simulator(
@@ -156,6 +163,8 @@ def inbox(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"messages": [], "waiting": []})
     arrived = HandsetMessage.objects.filter(subscriber_id=int(person[:18]), arrived_at__isnull=False)
     waiting = Message.objects.filter(subscriber_id=int(person[:18]), state=Message.State.WAITING).order_by("not_before")
+    shown = list(arrived.order_by("-arrived_at", "-pk")[:MOST_MESSAGES])
+    answerable = answering.answerable(shown)
     return JsonResponse(
         {
             "messages": [
@@ -163,8 +172,9 @@ def inbox(request: HttpRequest) -> JsonResponse:
                     "text": message.text,
                     "at": f"{message.arrived_at.astimezone(astana.ZONE):%d.%m %H:%M}",
                     "channel": message.channel,
+                    "answer": message.pk if message.pk in answerable else None,
                 }
-                for message in arrived.order_by("-arrived_at", "-pk")[:MOST_MESSAGES]
+                for message in shown
                 if message.arrived_at
             ],
             "waiting": [

@@ -1,14 +1,13 @@
 """Surveys: the list, and one screen a question (S1, S2)."""
 
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from enrollment import operations as enrollment
 from enrollment.models import Channel
 from smart import programme
-from smart.ussd.screens.bonus import moment
+from smart.interviews import ending, screen
 from smart.ussd.visit import Act, Answer, Screen, Visit, WrongKey
-from surveys import answering, wording
+from surveys import answering
 from surveys.answering import Standing
 from surveys.models import Question
 
@@ -67,10 +66,8 @@ def _answer(visit: Visit) -> Screen:
 def _show(standing: Standing) -> Screen:
     if standing.item is None:
         return Screen(ending(standing))
-    with translation.override(standing.language):
-        hint = str(standing.hint)
     return Screen(
-        wording.screen(standing.item, standing.language, is_first=standing.is_first, hint=hint),
+        screen(standing),
         waits="survey",
         context={
             "response": standing.response_id,
@@ -78,21 +75,3 @@ def _show(standing: Standing) -> Screen:
             "takes_text": standing.item.kind == Question.Kind.TEXT,
         },
     )
-
-
-def ending(standing: Standing) -> str:
-    """What the last screen says, with the reward (B11)."""
-    with translation.override(standing.language):
-        words = {
-            "completed": _("Thank you for your answers!"),
-            "screened_out": _("Thank you! This survey is for others this time."),
-            "full": _("Thank you! Enough members like you have answered by now."),
-        }[standing.ended]
-        if not standing.units:
-            return words
-        if standing.lapses_at is None:
-            return f"{words} " + _("Your reward: %(units)s units.") % {"units": standing.units}
-        return f"{words} " + _("Your reward: %(units)s units until %(lapse)s.") % {
-            "units": standing.units,
-            "lapse": moment(standing.lapses_at),
-        }
