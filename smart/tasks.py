@@ -15,6 +15,8 @@ from smart.lib import clock, partitions
 from smart.lib.astana import month_of
 from smart.ussd import sessions
 from surveys import asking
+from surveys.results import exporting
+from surveys.results import publishing as survey_publishing
 
 
 @shared_task
@@ -130,14 +132,26 @@ def resume_imports() -> int:
 
 @shared_task
 def read_uploads() -> int:
-    """Read partners' uploaded files of offers."""
-    return uploads.read_waiting(now=clock.now())
+    """Read partners' uploaded files of offers, import the confirmed ones, drop those nobody decided about."""
+    return uploads.work_off(now=clock.now())
 
 
 @shared_task
 def publish_results() -> int | None:
     """Write down what partners see of their offers' results today (ADR 0021)."""
     return publishing.publish_daily(now=clock.now())
+
+
+@shared_task
+def publish_survey_results() -> int | None:
+    """Write down what sponsors see of their surveys today (P2)."""
+    return survey_publishing.publish_daily(now=clock.now())
+
+
+@shared_task
+def make_survey_files() -> int:
+    """Make the files of answers that staff wait for."""
+    return exporting.make_waiting(now=clock.now())
 
 
 @shared_task

@@ -18,6 +18,7 @@ PLACES: list[tuple[str, str | Promise, frozenset[str]]] = [
     ("uploads", _("From a file"), access.EDITORS),
     ("redeem:page", _("Redeem a code"), access.EVERYBODY),
     ("partner-results:page", _("Results"), access.EVERYBODY),
+    ("sponsored:list", _("Surveys"), access.EVERYBODY),
     ("keys", _("Keys"), access.OWNERS),
     ("team", _("Team"), access.EVERYBODY),
 ]

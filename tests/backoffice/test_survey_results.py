@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import openpyxl
 import pyreadstat
@@ -96,7 +97,13 @@ def test_a_survey_that_nobody_answered_says_so(
     assert page.count("Nobody has answered it yet.") == 5
 
 
-@pytest.mark.parametrize("rest", ["", "live/", "cross/", "texts/why/", "answers.csv", "files/1/"])
+def test_counting_leads_to_results_alone(staff: Callable[..., Client], survey: Survey) -> None:
+    count = results_of(survey, "count/?weights=members&then=https://elsewhere.example/")
+
+    assert staff("marketing").get(count).status_code == 404
+
+
+@pytest.mark.parametrize("rest", ["", "live/", "count/", "cross/", "texts/why/", "answers.csv", "files/1/"])
 def test_only_who_may_see_responses_gets_in(
     staff: Callable[..., Client], survey: Survey, client: Client, rest: str
 ) -> None:
@@ -296,7 +303,12 @@ def test_weights_are_told_with_what_they_cost(
 ) -> None:
     make_member(gender="f", town=Town.objects.get(code="astana"))
 
-    page = shown(staff("marketing"), results_of(survey, "?weights=members"))
+    client, address = staff("marketing"), results_of(survey, "?weights=members")
+    assert "<progress" in shown(client, address)
+    count = results_of(survey, f"count/?weights=members&then={quote(address)}")
+    assert client.get(count).headers["HX-Redirect"] == f"{address}&counted=1"
+
+    page = shown(client, address)
 
     assert "Kish's effective sample size" in page
     assert "Weights are kept between 0.2 and 5.0" in page

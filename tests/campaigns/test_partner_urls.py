@@ -1,7 +1,7 @@
 """A partner's object is not there for another partner, at any address: the walk of the URL table leaves none out."""
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from campaigns import partners
 from campaigns.models import Offer, Partner, Statement, Upload
 from smart.access import auth
 from smart.access.models import ApiClient, ApiKey
+from surveys.models import Survey
 from tests.campaigns.conftest import NOW
 from tests.campaigns.portal.conftest import clock_stands, fresh_limits, person, signed_in
 
@@ -68,6 +69,24 @@ def a_statement(partner: Partner, make_offer: Callable[..., Offer]) -> Made:
     return made, {"year": 2026, "month": 10}
 
 
+def a_survey(partner: Partner, make_offer: Callable[..., Offer]) -> Made:
+    made = Survey.objects.create(
+        name="Coffee",
+        title_ru="Кофе",
+        languages=["ru"],
+        channels=["sms"],
+        sponsor=partner.pk,
+        state="finished",
+        starts_at=NOW - timedelta(days=9),
+        ends_at=NOW - timedelta(days=1),
+        finished_at=NOW,
+        launched_at=NOW - timedelta(days=9),
+        created_by="staff:asel",
+        created_at=NOW,
+    )
+    return made, {"pk": made.pk}
+
+
 DRAFT, SUBMITTED, APPROVED = an_offer("draft"), an_offer("submitted"), an_offer("approved")
 WITH_POOL = an_offer("approved", codes="unique", text_ru="Код {code}", text_kk="")
 
@@ -93,6 +112,7 @@ OWNED: dict[str, Maker] = {
     "partners/team/invitations/<int:pk>/withdraw/": an_invitation,
     "partners/team/<int:pk>/role/": a_member,
     "partners/team/<int:pk>/remove/": a_member,
+    "partners/surveys/<int:pk>/": a_survey,
     "partners/results/statements/<int:year>-<int:month>.csv": a_statement,
     "partners/results/statements/<int:year>-<int:month>.pdf": a_statement,
 }

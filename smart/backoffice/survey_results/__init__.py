@@ -1,0 +1,1 @@
+"""What came of surveys, exactly, for staff (P1)."""
