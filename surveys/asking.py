@@ -23,7 +23,7 @@ from smart.access import audit
 from smart.lib import astana, segments
 from smart.lib.errors import Refusal
 from smart.lib.in_order import in_order
-from surveys import inviting, scripts
+from surveys import flow, inviting, scripts
 from surveys.models import Survey
 from surveys.models.questions import Question, Version
 
@@ -127,6 +127,8 @@ def in_the_way(survey: Survey, now: datetime) -> Sequence[object]:
     version = current(survey)
     if version is None:
         wrong.append(_("its questions are not published"))
+    elif flow.problems(scripts.of(version), languages=survey.languages):
+        wrong.append(_("its published questions are not in every language asked in: correct them"))
     if survey.ends_at <= now:
         wrong.append(_("its end is over"))
     by_ear = version is not None and Channel.IVR in survey.channels

@@ -95,7 +95,7 @@ def text(survey: Survey, channel: Channel, language: str, units: int) -> str:
     """One invitation: marketing's words or the usual ones, and how to answer by this channel. Raises texts.BadText."""
     with translation.override(language):
         own = getattr(survey, f"invitation_{language}").strip()
-        usual = _("SMART survey “{title}”: {units} units for your answers.")
+        usual = _('SMART survey "{title}": {units} units for your answers.')
         said = texts.fill(own or usual, {"title": survey.title(language), "units": units})
         said = f"{said}{_how(survey, channel)}"
     return texts.check(said)

@@ -295,3 +295,14 @@ def test_the_policy_may_forbid_invitations(make_survey, make_member, now):
     make_survey()
 
     assert invited() == {}
+
+
+def test_questions_not_in_every_language_are_not_launched(make_survey, now):
+    survey = make_survey(state="draft", languages=["ru"])
+    Question.objects.filter(version=drafting.draft_of(survey)).update(text_en="")
+    drafting.publish(version=drafting.draft_of(survey), by=ME, now=now)
+    Survey.objects.update(languages=["ru", "en"])
+    survey.refresh_from_db()
+
+    with pytest.raises(asking.NotReady, match="every language"), translation.override("en"):
+        asking.launch(survey=survey, by=ME, now=now)

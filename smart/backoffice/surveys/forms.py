@@ -27,7 +27,7 @@ LANGUAGES = ("kk", "ru", "en")
 def usual_words(language: str) -> str:
     """What an invitation says in a language when nothing else is written."""
     with translation.override(language):
-        return _("SMART survey “{title}”: {units} units for your answers.")
+        return _('SMART survey "{title}": {units} units for your answers.')
 
 
 def units_in_force() -> int | None:
