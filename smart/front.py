@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from smart.lib import problems
 
-CODES = ("*555#", "*555*1#", "*555*00#", "*111*3#", "*555*2#")
+CODES = ("*555#", "*555*1#", "*555*00#", "*111*3#", "*555*6#", "*555*2#")
 
 
 @require_GET
