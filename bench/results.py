@@ -2,7 +2,8 @@
 
     python -m bench.results [--messages 1000000]
 
-Printed is what the figures of one page take, next to a bare count of the same month's messages.
+Printed is what counting takes, next to a bare count of the same month's messages, and how long the page takes to open:
+as if it counted by itself, and with what was counted last.
 """
 
 import argparse
@@ -43,6 +44,7 @@ def _measure(count: int) -> None:
     from campaigns.models import Campaign
     from campaigns.results import figures
     from messaging import outbox
+    from messaging.models import Stream
     from smart.lib import astana, clock
     from smart.local import trial
     from smart.local.population import make_members
@@ -73,6 +75,42 @@ def _measure(count: int) -> None:
         print(
             f"figures of {counted.totals[None].placed:,} messages: {took:.2f} s; a bare count: {bare:.2f} s", flush=True
         )
+    stream = Stream.objects.create(code="bench", message_class="offer")
+    launched = {"state": "scheduled", "launched_at": now, "launched_by": "bench", "stream": stream}
+    ended = {"ends_at": campaign.ends_at, "built": counted.totals[None].placed}
+    Campaign.objects.filter(pk=campaign.pk).update(**launched, **ended)
+    _measure_page(campaign.pk)
+
+
+def _measure_page(pk: int) -> None:
+    from django.contrib.auth.models import User
+    from django.test import RequestFactory
+
+    from campaigns.models import Campaign
+    from campaigns.results import store
+    from smart.backoffice import results
+    from smart.lib import clock
+
+    request = RequestFactory().get("/")
+    request.user = User.objects.create_superuser("bench")
+
+    def opening() -> float:
+        began = time.perf_counter()
+        page = results.page(request, pk)
+        took = time.perf_counter() - began
+        assert page.status_code == 200
+        return took
+
+    at_once, store.AT_ONCE = store.AT_ONCE, 10**9
+    opening()  # templates are read
+    print(f"the page that counts by itself opens in {opening():.2f} s", flush=True)
+    store.AT_ONCE = at_once
+    print(f"the page of what was never counted opens in {1000 * opening():.0f} ms", flush=True)
+    began = time.perf_counter()
+    store.count_anew(campaign=Campaign.objects.get(pk=pk), now=clock.now())
+    print(f"counting anew and keeping: {time.perf_counter() - began:.2f} s", flush=True)
+    for _turn in range(3):
+        print(f"the page of what was counted last opens in {1000 * opening():.0f} ms", flush=True)
 
 
 if __name__ == "__main__":

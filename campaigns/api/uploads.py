@@ -47,7 +47,9 @@ class UploadSerializer(serializers.Serializer[Any]):
     rows = serializers.IntegerField()
     rowsRead = serializers.IntegerField()
     rowsGood = serializers.IntegerField(help_text="Rows without errors: confirming makes an offer of each.")
-    reason = serializers.CharField(help_text="Why the whole file is refused; empty when it is not.")
+    reason = serializers.CharField(
+        help_text="Why nothing was made of the file, or why it waits for a decision again; else empty."
+    )
 
 
 class UploadedSerializer(UploadSerializer):
@@ -135,12 +137,20 @@ class ConfirmView(UploadView):
         operation_id="partner_upload_confirm",
         summary="Make offers of a file's rows",
         request=None,
-        responses={200: ImportedSerializer, **problems_of(404, 409)},
+        responses={200: ImportedSerializer, 202: UploadSerializer, **problems_of(404, 409)},
         tags=["Partners"],
     )
     def post(self, request: Request, upload_id: int) -> Response:
-        """Make a draft of every row without errors, all or none, once."""
-        count = operations.confirm(upload=self.upload(upload_id), by=self.caller.by, now=clock.now())
+        """Make a draft of every row without errors, all or none, once.
+
+        Many rows take seconds: the answer is then 202, `status` is `accepted`, and `imported` when they are made. It is
+        `parsed` again, with a `reason`, when rows have become wrong since they were shown.
+        """
+        upload = self.upload(upload_id)
+        count = operations.confirm(upload=upload, by=self.caller.by, now=clock.now())
+        if count is None:
+            answer = _upload(self.upload(upload_id))
+            return Response(answer, status=202, headers={"Location": answer["href"]})
         return Response({"added": count})
 
 

@@ -1,4 +1,4 @@
-"""What partners are told of their offers, and billed for: rounded when it is written down, never after (ADR 0021)."""
+"""What became of campaigns, as it was counted; what partners are told of it, and billed for (ADR 0021)."""
 
 from decimal import Decimal
 
@@ -9,6 +9,29 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.models.campaigns import Campaign
 from campaigns.models.offers import Offer
 from campaigns.models.partners import Partner
+
+
+class CountedResult(models.Model):
+    """A campaign's exact figures for staff, as last counted. Final ones outlast the messages and never change."""
+
+    campaign = models.OneToOneField(Campaign, models.PROTECT, related_name="counted", verbose_name=_("campaign"))
+    figures = models.JSONField(_("figures"), null=True)  # campaigns.results.store.written; null: being counted first
+    counted_at = models.DateTimeField(_("counted at"), null=True)
+    is_final = models.BooleanField(_("final"), default=False)
+
+    class Meta:
+        verbose_name = _("counted result")
+        verbose_name_plural = _("counted results")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(figures__isnull=True, counted_at__isnull=True, is_final=False)
+                | Q(figures__isnull=False, counted_at__isnull=False),
+                name="countedresult_is_whole",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
 
 
 class PublishedResult(models.Model):

@@ -9,7 +9,7 @@ from campaigns.models.partners import Partner
 
 
 class Upload(models.Model):
-    """A file of offers: uploaded → parsing → parsed → imported | refused. Imported is what the preview showed."""
+    """A file of offers: uploaded → parsing → parsed → (accepted →) imported, or refused. Imported is what was shown."""
 
     class Phase(models.TextChoices):
         """How far it has come."""
@@ -17,8 +17,9 @@ class Upload(models.Model):
         UPLOADED = "uploaded", _("waiting to be read")
         PARSING = "parsing", _("being read")
         PARSED = "parsed", _("read, waiting for your decision")
+        ACCEPTED = "accepted", _("being imported")  # confirmed, and too long for one request
         IMPORTED = "imported", _("imported")
-        REFUSED = "refused", _("cannot be read")
+        REFUSED = "refused", _("nothing made of it")  # it cannot be read, was discarded, or nobody decided
 
     partner = models.ForeignKey(Partner, models.PROTECT, related_name="uploads", verbose_name=_("partner"))
     file_name = models.CharField(_("file"), max_length=200)
@@ -27,7 +28,9 @@ class Upload(models.Model):
     rows = models.PositiveIntegerField(_("rows"), default=0)
     rows_done = models.PositiveIntegerField(_("rows read"), default=0)
     good = models.PositiveIntegerField(_("rows without errors"), default=0)
-    refusal = models.CharField(_("why it cannot be read"), max_length=300, blank=True)
+    refusal = models.CharField(_("why it cannot be read"), max_length=300, blank=True)  # or why it came back
+    confirmed_by = models.CharField(_("confirmed by"), max_length=80, blank=True)
+    confirmed_at = models.DateTimeField(_("confirmed at"), null=True)
     lease_until = models.DateTimeField(null=True)  # of the worker that reads it
     created_by = models.CharField(_("by"), max_length=80)
     created_at = models.DateTimeField(_("uploaded at"))
@@ -39,6 +42,7 @@ class Upload(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(phase__in=["uploaded", "parsing", "parsed"], finished_at__isnull=True)
+                | (Q(phase="accepted", finished_at__isnull=True, confirmed_at__isnull=False) & ~Q(confirmed_by=""))
                 | Q(phase="imported", finished_at__isnull=False)
                 | (Q(phase="refused", finished_at__isnull=False) & ~Q(refusal="")),
                 name="upload_end_is_whole",

@@ -16,10 +16,20 @@ from campaigns.portal import access
 from campaigns.portal.access import PortalRequest
 from campaigns.portal.forms import ClientForm
 from smart.access import keys
-from smart.access.models import ApiKey
+from smart.access.models import ApiClient, ApiKey
 from smart.lib import clock
 from smart.lib.errors import Refusal
 
+# How the program shows that a request is its own (smart.access.auth).
+_PROOFS = {
+    ApiClient.Proof.SIGNATURE: _(
+        "It signs every request with the key's secret; the secret itself is never sent. For programs of your own."
+    ),
+    ApiClient.Proof.KEY: _(
+        "It sends the key and its secret with every request, over HTTPS only: whoever gets hold of them can use them."
+        " For tills and programs that cannot sign. Such keys are made by SMART, not here."
+    ),
+}
 _LIVE = ApiKey.objects.filter(revoked_at=None).order_by("slot")
 _CLIENTS = PartnerClient.objects.select_related("client", "partner").prefetch_related(
     Prefetch("client__keys", queryset=_LIVE, to_attr="live")
@@ -98,6 +108,8 @@ def _page(
             "name": partners.client_name(made),
             "scopes": [scopes.get(scope, scope) for scope in made.scopes],
             "keys": made.client.live,  # type: ignore[attr-defined]
+            "proof": _PROOFS[ApiClient.Proof(made.client.proof)],
+            "networks": ", ".join(made.client.networks),
         }
         for made in _CLIENTS.filter(partner=request.partner).order_by("client__name")
     ]

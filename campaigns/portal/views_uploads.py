@@ -20,7 +20,7 @@ from smart.lib.errors import Refusal
 
 _PAGE = 50
 _LATEST = 20
-_READING = (Upload.Phase.UPLOADED, Upload.Phase.PARSING)
+_AT_WORK = (Upload.Phase.UPLOADED, Upload.Phase.PARSING, Upload.Phase.ACCEPTED)
 _TEMPLATES = {
     "csv": (uploads.template_csv, "text/csv; charset=utf-8"),
     "xlsx": (uploads.template_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -58,7 +58,8 @@ def upload_page(request: PortalRequest, pk: int) -> HttpResponse:
         "partners/upload.html",
         {
             "upload": upload,
-            "is_reading": upload.phase in _READING,
+            "is_at_work": upload.phase in _AT_WORK,
+            "decide_by": upload.created_at + uploads.KEPT,
             "why": uploads.refusal_in_words(upload),
             "bad": upload.rows_done - upload.good,
             "only_wrong": only_wrong,
@@ -73,9 +74,9 @@ def upload_page(request: PortalRequest, pk: int) -> HttpResponse:
 @require_GET
 @access.page(access.EDITORS)
 def progress(request: PortalRequest, pk: int) -> HttpResponse:
-    """The progress bar, asked for again and again; when the file is read, the page shows the rows."""
+    """The progress bar, asked for again and again; when the file is read or imported, the page shows the rows."""
     upload = access.own(request, Upload.objects.all(), pk)
-    if upload.phase not in _READING:
+    if upload.phase not in _AT_WORK:
         return HttpResponseClientRefresh()
     return render(request, "partners/progress.html", {"upload": upload})
 
@@ -83,14 +84,16 @@ def progress(request: PortalRequest, pk: int) -> HttpResponse:
 @require_POST
 @access.page(access.EDITORS)
 def confirm(request: PortalRequest, pk: int) -> HttpResponse:
-    """Import what the preview showed."""
+    """Import what the preview showed, or let a worker do it: the page then shows how far it is."""
     upload = access.own(request, Upload.objects.all(), pk)
     try:
         count = uploads.confirm(upload=upload, by=request.by, now=clock.now())
     except Refusal as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, _("Offers made of it: %(count)s. They are drafts: submit them.") % {"count": count})
+        if count is not None:
+            done = _("Offers made of it: %(count)s. They are drafts: submit them.")
+            messages.success(request, done % {"count": count})
     return redirect("partners:upload", upload.pk)
 
 

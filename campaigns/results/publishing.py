@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 
 from campaigns.models import Campaign, Offer, Partner, PublishedResult
-from campaigns.results import figures, rounding
+from campaigns.results import figures, rounding, store
 from campaigns.results.figures import Figures
 from enrollment.models import Town
 from smart.jobs import operations as jobs
@@ -20,7 +22,8 @@ from smart.lib import astana
 
 MEASURES = ("placed", "sent", "delivered", "failed", "expired", "withheld", "unknown", "opted_out", "redeemed")
 PARTED = ("delivered", "redeemed")  # told by town, hour, language, variant too
-LONGEST = timedelta(days=300)  # messages are kept for about a year; what is final before that stays for good
+LONGEST = timedelta(days=300)  # nothing is left open for longer
+_BEFORE_THEY_GO = timedelta(days=2)  # what is counted from messages is final before they are dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def publish_daily(*, now: datetime) -> int | None:
 
     def chunk(watermark: int) -> Step:
         """One campaign a transaction."""
-        campaign = _open_campaigns().filter(pk__gt=watermark).order_by("pk").first()
+        campaign = _open_campaigns(now).filter(pk__gt=watermark).order_by("pk").first()
         if campaign is None:
             return Step(affected=0, watermark=watermark, is_last=True)
         return Step(affected=publish(campaign=campaign, now=now), watermark=campaign.pk, is_last=False)
@@ -51,33 +54,57 @@ def publish_daily(*, now: datetime) -> int | None:
     return jobs.run_slot(name="publish_results", slot=astana.day_of(now).isoformat(), now=now, chunk=chunk)
 
 
-def _open_campaigns() -> QuerySet[Campaign]:
+def _open_campaigns(now: datetime) -> QuerySet[Campaign]:
+    """Those not counted for good; not what was final before figures were kept, once its messages are gone."""
     begun = Campaign.objects.filter(launched_at__isnull=False).exclude(state=Campaign.State.SCHEDULED)
-    return begun.exclude(published__is_final=True)
+    kept = begun.exclude(counted__is_final=True)
+    return kept.exclude(published__is_final=True, launched_at__lt=astana.start_of(_oldest_month(now)))
 
 
+@transaction.atomic
 def publish(*, campaign: Campaign, now: datetime) -> int:
-    """Write down a campaign's results, by offer; return how many. Final ones are the database's to refuse."""
-    counted = figures.of(campaign)
+    """Write down a campaign's results by offer, and for staff the exact ones they are made of; return how many.
+
+    Both become final together. What is final already stays: the database refuses its change.
+    """
     offers = list(Offer.objects.filter(variants__campaign=campaign).distinct())
-    names = _Names(campaign)
     is_final = _is_over(campaign, offers, now)
-    for offer in offers:
+    counted = store.count_for_publishing(campaign=campaign, is_final=is_final, now=now)
+    settled = set(PublishedResult.objects.filter(campaign=campaign, is_final=True).values_list("offer_id", flat=True))
+    names = _Names(campaign)
+    open_ones = [offer for offer in offers if offer.pk not in settled]
+    for offer in open_ones:
         shown = rounded(counted, offer=offer.pk, campaign=campaign.pk, names=names)
         PublishedResult.objects.update_or_create(
             campaign=campaign,
             offer=offer,
             defaults={"day": astana.day_of(now), "figures": asdict(shown), "is_final": is_final},
         )
-    return len(offers)
+    return len(open_ones)
 
 
 def _is_over(campaign: Campaign, offers: list[Offer], now: datetime) -> bool:
-    """Nothing can be added any more: every message ended two days ago, no code redeems."""
+    """Nothing can be added any more: every message ended two days ago, no code redeems. Or messages are about to go."""
     if campaign.finished_at is None:
         return False
     settled = max(campaign.finished_at + figures.OPT_OUT_WITHIN, figures.redeemable_until(campaign, offers))
-    return now >= min(settled, campaign.finished_at + LONGEST)
+    return now >= min(settled, campaign.finished_at + LONGEST) or _messages_go(campaign, now + _BEFORE_THEY_GO)
+
+
+def _messages_go(campaign: Campaign, at: datetime) -> bool:
+    """Whether the month of its first messages may be dropped at that time (messaging.outbox.drop_old_months)."""
+    began = campaign.launched_at or campaign.starts_at
+    return astana.month_of(began) < _oldest_month(at)
+
+
+def _oldest_month(now: datetime) -> date:
+    """The first month whose messages are kept; one before all where they are kept for good."""
+    if not settings.MESSAGES_KEPT_MONTHS:
+        return date(1970, 1, 1)
+    month = astana.month_of(now)
+    for _ in range(settings.MESSAGES_KEPT_MONTHS):
+        month = astana.previous_month(month)
+    return month
 
 
 class _Names:

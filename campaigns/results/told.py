@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
@@ -15,6 +16,7 @@ from campaigns.results.rounding import LEAST
 from enrollment.models import Channel, Language, Town
 from messaging.kinds import WHY
 from messaging.models import Message
+from smart.lib import astana
 
 MEASURES: dict[str, str | Promise] = {
     "placed": gettext_lazy("message made for"),
@@ -83,8 +85,8 @@ def sorted_parts(dimension: str, parts: dict[Any, Tally]) -> list[tuple[Any, Tal
     return sorted(parts.items(), key=lambda part: (-part[1].placed, str(part[0])))
 
 
-def exact_rows(campaign: Campaign, figures: Figures) -> Iterator[list[object]]:
-    """Everything staff know of a campaign, one row a part; the first is the headings."""
+def exact_rows(campaign: Campaign, figures: Figures, counted_at: datetime) -> Iterator[list[object]]:
+    """Everything staff know of a campaign, one row a part; the first is the headings, the last tells as of when."""
     names = Names(campaign)
     offers = {one.offer_id: str(one.offer) for one in campaign.variants.select_related("offer")}
     measures = [name for name in MEASURES if name != "redeemed"]
@@ -102,6 +104,7 @@ def exact_rows(campaign: Campaign, figures: Figures) -> Iterator[list[object]]:
         for (state, why), count in sorted(figures.reasons[offer].items(), key=lambda one: -one[1]):
             yield [told, _("not delivered, why"), reason(state, why), count]
     yield [_("all offers"), "", _("holdout"), figures.held_out]
+    yield [_("all offers"), "", _("counted at"), f"{counted_at.astimezone(astana.ZONE):%d.%m.%Y %H:%M}"]
 
 
 def _counts(tally: Tally, measures: list[str]) -> list[int]:

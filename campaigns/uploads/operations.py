@@ -1,4 +1,4 @@
-"""An upload's way: received, read by a worker, shown, then imported as it was shown or discarded."""
+"""An upload's way: received, read by a worker, shown; then campaigns.uploads.deciding's."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -8,14 +8,24 @@ from pathlib import Path
 from secrets import token_hex
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Partner, Upload, UploadRow
-from campaigns.uploads import child, importing, sql
-from campaigns.uploads.parsing import Parser, kept, restored
+from campaigns.uploads import child, sql
+from campaigns.uploads.deciding import (
+    KEPT,
+    NothingGood,
+    NotWaiting,
+    Outdated,
+    confirm,
+    discard,
+    import_confirmed,
+    sweep,
+)
+from campaigns.uploads.parsing import Parser, kept
 from campaigns.uploads.table import MOST_BYTES, Row, Unreadable
 from campaigns.uploads.template import template_csv, template_xlsx
 from campaigns.uploads.words import Names, packed, problems_in_words, refusal_in_words, understood_in_words
@@ -24,7 +34,11 @@ from smart.lib import astana
 from smart.lib.errors import Refusal
 
 __all__ = [
+    "KEPT",
     "Names",
+    "NotWaiting",
+    "NothingGood",
+    "Outdated",
     "confirm",
     "discard",
     "problems_in_words",
@@ -34,6 +48,7 @@ __all__ = [
     "template_csv",
     "template_xlsx",
     "understood_in_words",
+    "work_off",
 ]
 
 Phase = Upload.Phase
@@ -48,27 +63,6 @@ class TooLarge(Refusal):
     code = "upload_too_large"
     sentence = _("The file is larger than %(most)s MB.")
     status = 413
-
-
-class NotWaiting(Refusal):
-    """The upload has been decided about, or is not read yet."""
-
-    code = "upload_not_waiting"
-    sentence = _("This upload is “%(state)s”: that cannot be done now.")
-
-
-class NothingGood(Refusal):
-    """No row is without errors."""
-
-    code = "upload_nothing_good"
-    sentence = _("No row is without errors: correct the file and upload it again.")
-
-
-class Outdated(Refusal):
-    """Rows have become wrong since the preview; they are marked and nothing was imported."""
-
-    code = "upload_outdated"
-    sentence = _("%(rows)s rows have become wrong since they were shown. Nothing was imported: look at them again.")
 
 
 class LeaseLost(Exception):
@@ -104,6 +98,14 @@ def _keep(path: Path, chunks: Iterable[bytes]) -> None:
             if size > MOST_BYTES:
                 raise TooLarge(most=MOST_BYTES >> 20)
             file.write(chunk)
+
+
+def work_off(*, now: datetime) -> int:
+    """Do what waits for a worker: import what is confirmed, read what is uploaded, sweep; return how many were done."""
+    began = time.monotonic()
+    imported = import_confirmed(now=now)
+    sweep(now=now)
+    return imported + read_waiting(now=now + timedelta(seconds=time.monotonic() - began))
 
 
 def read_waiting(*, now: datetime) -> int:
@@ -201,58 +203,3 @@ def _change(upload: Upload, **changes: object) -> None:
 def _refuse(upload: Upload, why: str, now: datetime) -> None:
     upload.lines.all().delete()
     _close(upload, phase=Phase.REFUSED, refusal=why, finished_at=now, good=0)
-
-
-def confirm(*, upload: Upload, by: str, now: datetime) -> int:
-    """Make an offer of every row without errors, all or none, once; return how many.
-
-    Raises NotWaiting, NothingGood, or Outdated when rows have become wrong since the preview; they are marked then.
-    """
-    with transaction.atomic():
-        upload = _waiting(upload)
-        rows = list(upload.lines.filter(errors=[]).order_by("number"))
-        if not rows:
-            raise NothingGood
-        drafts = [restored(row.understood) for row in rows]
-        wrong = importing.recheck(upload.partner, rows, drafts, now)
-        if not wrong:
-            try:
-                with transaction.atomic():
-                    importing.make_offers(upload.partner, rows, drafts, by=by, now=now)
-            except IntegrityError:  # somebody made such an offer since we looked a moment ago
-                wrong = importing.recheck(upload.partner, rows, drafts, now)
-                if not wrong:
-                    raise
-        if wrong:
-            UploadRow.objects.bulk_update(wrong, ["errors", "offer"], batch_size=500)
-            upload.good = len(rows) - len(wrong)
-            upload.save(update_fields=["good"])
-        else:
-            _finish(upload, Phase.IMPORTED, by=by, now=now, action="import_offers", offers=len(rows))
-    if wrong:  # only now, so that the marks are kept
-        raise Outdated(rows=len(wrong))
-    return len(rows)
-
-
-@transaction.atomic
-def discard(*, upload: Upload, by: str, now: datetime) -> Upload:
-    """Drop what was read; no offer was made of it. Raises NotWaiting."""
-    upload = _waiting(upload)
-    upload.lines.all().delete()
-    upload.refusal = packed("discarded", {})
-    return _finish(upload, Phase.REFUSED, by=by, now=now, action="discard_upload")
-
-
-def _waiting(upload: Upload) -> Upload:
-    """The upload, locked, while it waits for a decision. Raises NotWaiting."""
-    current = Upload.objects.select_for_update(of=["self"]).select_related("partner").get(pk=upload.pk)
-    if current.phase != Phase.PARSED:
-        raise NotWaiting(state=current.get_phase_display())
-    return current
-
-
-def _finish(upload: Upload, phase: Phase, *, by: str, now: datetime, action: str, **details: object) -> Upload:
-    upload.phase, upload.finished_at = phase, now
-    upload.save(update_fields=["phase", "finished_at", "refusal"])
-    audit.record(by=by, action=action, subject=f"upload:{upload.pk}", details=details, now=now)
-    return upload

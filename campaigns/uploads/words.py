@@ -17,7 +17,7 @@ from campaigns.uploads.parsing import restored
 from enrollment.models import Channel, Interest
 from enrollment.towns import load_towns
 
-# Why a whole file is refused, by campaigns.uploads.table.Unreadable's code.
+# Why nothing is made of a whole file: campaigns.uploads.table.Unreadable's codes, and campaigns.uploads.deciding's.
 REFUSALS: dict[str, str | Promise] = {
     "too_large": _("the file is larger than %(most)s MB"),
     "too_large_unpacked": _("unpacked, the file is larger than %(most)s MB"),
@@ -40,6 +40,10 @@ REFUSALS: dict[str, str | Promise] = {
     "bad_encoding": _("the letters cannot be read: save the file as UTF-8"),
     "entities": _("the file holds definitions that no spreadsheet program writes"),
     "discarded": _("you discarded it"),
+    "abandoned": _("nobody decided about it for %(days)s days: upload it again if you want its offers"),
+    # Why a confirmed one came back.
+    "outdated": _("%(rows)s rows have become wrong since they were shown. Nothing was imported: look at them again."),
+    "not_imported": _("The offers could not be made, none was. Confirm again; if that does not help, tell us."),
 }
 # Sentences that do not say themselves what they are about.
 _SAY_NO_FIELD = {"no_date", "bad_text", "long_title", "code_nowhere", "code_without", "formula", "long_cell",
@@ -53,7 +57,7 @@ def packed(code: str, details: Mapping[str, Any]) -> str:
 
 
 def refusal_in_words(upload: Upload) -> str:
-    """Why the file cannot be read; "" when it can."""
+    """Why nothing was made of the file, or why it waits for a decision again; "" when neither is so."""
     if not upload.refusal:
         return ""
     code, details = json.loads(upload.refusal)

@@ -35,7 +35,10 @@ class ApiClient(models.Model):
         verbose_name=_("addresses"),
         default=list,
         blank=True,
-        help_text=_("Networks in CIDR notation the client may call from. With a bare key none means nobody."),
+        help_text=_(
+            "Networks in CIDR notation the client may call from."
+            " Empty: from anywhere if it signs or is a partner's, else from nowhere."
+        ),
     )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created at"), default=clock.now, editable=False)

@@ -10,13 +10,15 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRefresh
 
 from campaigns.models import Campaign
-from campaigns.results import exports, figures, told
+from campaigns.results import exports, figures, store, told
 from campaigns.results.figures import Figures, Tally
+from smart.lib import clock
 
 _SEE = "campaigns.view_campaign"
 _A_PAGE = 30
@@ -38,16 +40,36 @@ def list_page(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """One campaign's results; `offer` in the query narrows the parts to one of its offers."""
+    """One campaign's results; `offer` in the query narrows the parts to one of its offers.
+
+    A large campaign's are those counted last; the page then has them counted anew and opens again.
+    """
     campaign = get_object_or_404(_launched(), pk=pk)
-    counted, names = figures.of(campaign), told.Names(campaign)
-    offers = {one.offer_id: str(one.offer) for one in campaign.variants.select_related("offer")}
-    wanted = request.GET.get("offer", "")
-    offer = int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) in offers else None
+    known = store.known(campaign, now=clock.now())
     context = {
         **admin.site.each_context(request),
         "title": _("Results: %(campaign)s") % {"campaign": campaign},
         "campaign": campaign,
+        "known": known,
+        **(_figures(campaign, known.figures, request.GET.get("offer", "")) if known.figures else {}),
+    }
+    return render(request, "results/page.html", context)
+
+
+@require_POST
+def count(request: HttpRequest, pk: int) -> HttpResponse:
+    """Count a large campaign anew, then open its page again; a bar while somebody else counts."""
+    campaign = get_object_or_404(_launched(), pk=pk)
+    if store.count_anew(campaign=campaign, now=clock.now()):
+        return HttpResponseClientRefresh()
+    return render(request, "results/counting.html", {"campaign": campaign, "is_counted_elsewhere": True})
+
+
+def _figures(campaign: Campaign, counted: Figures, wanted: str) -> dict[str, Any]:
+    names = told.Names(campaign)
+    offers = {one.offer_id: str(one.offer) for one in campaign.variants.select_related("offer")}
+    offer = int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) in offers else None
+    return {
         "figures": counted,
         "total": counted.totals[None],
         "rate": 100 * counted.totals[None].rate,
@@ -60,7 +82,6 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "reasons": _reasons(counted, offer),
         "uplift": _uplift(counted),
     }
-    return render(request, "results/page.html", context)
 
 
 def _parts(counted: Figures, offer: int | None, names: told.Names) -> list[dict[str, Any]]:
@@ -122,9 +143,12 @@ def _uplift(counted: Figures) -> dict[str, Any] | None:
 
 @require_GET
 def export(request: HttpRequest, pk: int, kind: str) -> HttpResponseBase:
-    """All figures of a campaign as a file."""
+    """All figures of a campaign as a file, and when they were counted; the page while there are none."""
     campaign = get_object_or_404(_launched(), pk=pk)
-    rows, name = told.exact_rows(campaign, figures.of(campaign)), f"campaign-{campaign.pk}"
+    known = store.known(campaign, now=clock.now())
+    if known.figures is None or known.counted_at is None:
+        return redirect("results:page", pk)
+    rows, name = told.exact_rows(campaign, known.figures, known.counted_at), f"campaign-{campaign.pk}"
     return exports.as_csv(rows, name=name) if kind == "csv" else exports.as_xlsx(rows, name=name)
 
 
@@ -132,4 +156,4 @@ def _guarded(view: Any) -> Any:
     return admin.site.admin_view(permission_required(_SEE, raise_exception=True)(view))
 
 
-list_view, page_view, export_view = _guarded(list_page), _guarded(page), _guarded(export)
+list_view, page_view, export_view, count_view = (_guarded(view) for view in (list_page, page, export, count))

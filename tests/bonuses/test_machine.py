@@ -185,7 +185,7 @@ class Programme(RuleBasedStateMachine):
     @rule(n=who, units=st.integers(1, 50), source=st.integers(1, 3))
     def reward(self, n: int, units: int, source: int) -> None:
         """B11: active at once, once per source and month."""
-        life, name = self.lives[n], f"survey:{source}"
+        life, name = self.lives[n], f"reward:{source}"
         if not life.is_member:
             with pytest.raises(enrollment.NotMember):
                 bonuses.reward(subscriber=self.people[n], source=name, now=self.at, units=units)

@@ -108,7 +108,7 @@ def _act(dice: random.Random, member: Subscriber, at: datetime) -> Callable[[], 
             lambda: programme.opt_out(subscriber=member, by="test", now=now),
             lambda: enroll(member, now),
             lambda: bonuses.issue_month(now=now),
-            lambda: bonuses.reward(subscriber=member, source=f"survey:{request}", now=now, units=units),
+            lambda: bonuses.reward(subscriber=member, source=f"reward:{request}", now=now, units=units),
         )
     )
 

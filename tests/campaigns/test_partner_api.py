@@ -17,11 +17,13 @@ from django.test import Client
 
 from campaigns import codes
 from campaigns.models import Offer, Partner, PartnerClient, PromoCode, Redemption, Upload
+from campaigns.uploads import deciding
 from campaigns.uploads import operations as uploads
 from enrollment.models import Subscriber
 from smart.access import auth, keys
 from smart.access.models import ApiClient
-from smart.lib import signing
+from smart.lib import clock, signing
+from tests.campaigns import files
 from tests.campaigns.conftest import NOW
 from tests.races import race
 
@@ -587,6 +589,27 @@ def test_offers_come_by_the_file(till: Till, partner: Partner, settings: Any, tm
         (2, "validFor.endDateTime", "dates_over")
     ]
     assert till.get(f"{path}?cursor=2").json()["results"][0]["row"] == 3
+
+
+def test_many_rows_are_imported_by_a_worker(
+    till: Till, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    monkeypatch.setattr(deciding, "IN_REQUEST", 1)
+    rows = [files.row(title_ru=f"Скидка {number}") for number in range(2)]
+    file = SimpleUploadedFile("offers.csv", files.text(*rows).encode())
+    sent = till.http.post(f"{ROOT}/uploads/", {"file": file}, headers={"Authorization": till.basic})
+    path = sent["Location"].removeprefix(ROOT)
+    uploads.read_waiting(now=clock.now())
+
+    answer = till.post(f"{path}confirm/")
+    again = till.post(f"{path}confirm/")
+
+    assert (answer.status_code, answer.json()["status"], answer["Location"]) == (202, "accepted", f"{ROOT}{path}")
+    assert (again.status_code, again.json()["code"]) == (409, "upload_not_waiting")
+    assert deciding.import_confirmed(now=clock.now()) == 1
+    assert till.get(path).json()["status"] == "imported"
+    assert [row["offer"] is not None for row in till.get(path).json()["results"]] == [True, True]
 
 
 def test_a_file_that_is_too_large_is_refused_unread(till: Till) -> None:

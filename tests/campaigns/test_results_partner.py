@@ -174,8 +174,10 @@ def test_what_is_final_never_changes(seen: Callable[..., PublishedResult], offer
     assert seen(now=late).is_final
 
     assert publishing.publish_daily(now=late + timedelta(days=1)) == 0
+    before = PublishedResult.objects.get().figures
+    assert seen(now=late + timedelta(days=1), delivered=20_000).figures == before
     with pytest.raises(DatabaseError), transaction.atomic():
-        seen(now=late + timedelta(days=1), delivered=20_000)
+        PublishedResult.objects.update(figures={})
 
 
 def test_the_differencing_attack_gains_nothing() -> None:

@@ -10,6 +10,7 @@ import pytest
 from campaigns import scoring
 from campaigns.models import Offer
 from smart.local import trial
+from tests.messaging.conftest import execute
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +20,9 @@ MEMBERS, DAYS = 1_500, 5
 
 @pytest.fixture
 def population(db: None) -> None:
+    """What they do is drawn by ids: these begin at one, however many tests ran before."""
+    for table in ("enrollment_subscriber", "campaigns_offer", "campaigns_campaign", "campaigns_variant"):
+        execute(f"ALTER SEQUENCE {table}_id_seq RESTART")
     trial.populate(members=MEMBERS)
 
 

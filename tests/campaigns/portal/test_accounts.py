@@ -4,7 +4,13 @@ import re
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
 from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
@@ -178,3 +184,33 @@ def test_allauths_pages_speak_the_reader_s_language(client: Client, dana: Partne
     for text in texts:
         body = re.sub(r"<[^>]*>", " ", text[text.index("<main") :])
         assert not english.search(body), english.search(body)
+
+
+def test_a_code_confirms_as_a_password_does(client: Client, dana: PartnerMember) -> None:
+    TOTP.activate(dana.user, generate_totp_secret())
+    client.force_login(dana.user, backend="django.contrib.auth.backends.ModelBackend")
+
+    pages = {
+        name: client.get(reverse(name), headers={"Accept-Language": "en"}).content.decode()
+        for name in ("account_reauthenticate", "mfa_reauthenticate")
+    }
+
+    assert 'name="password"' in pages["account_reauthenticate"]
+    assert "Use a code instead" in pages["account_reauthenticate"]
+    assert 'name="code"' in pages["mfa_reauthenticate"]
+    assert "Use the password instead" in pages["mfa_reauthenticate"]
+    assert {page.count("csrfmiddlewaretoken") > 0 for page in pages.values()} == {True}
+
+
+def test_the_back_office_shows_nothing_of_second_factors(client: Client, dana: PartnerMember) -> None:
+    """allauth's own pages would show their data, unstyled."""
+    TOTP.activate(dana.user, generate_totp_secret())
+    client.force_login(
+        User.objects.create_superuser("root", password=PASSWORD), backend="django.contrib.auth.backends.ModelBackend"
+    )
+
+    assert client.get("/admin/auth/user/").status_code == 200
+    for name in ("mfa/authenticator", "account/emailaddress"):
+        assert client.get(f"/admin/{name}/").status_code == 404
+        assert f"/admin/{name}/" not in client.get("/admin/").content.decode()
+    assert client.get(f"/admin/mfa/authenticator/{Authenticator.objects.get().pk}/change/").status_code == 404

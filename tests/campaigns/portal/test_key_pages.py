@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import translation
 
 from campaigns import partners
 from campaigns.models import Partner, PartnerClient
-from smart.access import keys
-from smart.access.models import ApiKey
+from smart.access import auth, keys
+from smart.access.models import ApiClient, ApiKey
 from tests.campaigns.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -94,3 +95,41 @@ def test_there_is_an_end_to_programs(owner: Client) -> None:
         connect(owner, f"till {number}")
 
     assert connect(owner, "one more").status_code == 422
+
+
+def _programs(owner: Client) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", owner.get(reverse("partners:keys")).content.decode()).split())
+
+
+def test_each_program_says_how_it_proves_itself(owner: Client, partner: Partner) -> None:
+    connect(owner)
+    assert "It signs every request" in _programs(owner)
+    assert "It sends the key and its secret with every request" not in _programs(owner)
+
+    partners.connect(partner=partner, name="kassa", scopes=["redeem"], proof="key", by="command", now=NOW)
+
+    assert "It sends the key and its secret with every request, over HTTPS only" in _programs(owner)
+
+
+def test_it_says_from_where_a_program_is_let_in(owner: Client) -> None:
+    connect(owner)
+    assert "It is let in from any address." in _programs(owner)
+
+    ApiClient.objects.update(networks=["10.1.0.0/16", "192.0.2.7"])
+
+    assert "It is let in only from these addresses: 10.1.0.0/16, 192.0.2.7" in _programs(owner)
+    assert "from any address" not in _programs(owner)
+
+
+@pytest.mark.parametrize(
+    ("kind", "proof", "may"),
+    [("partner", "key", True), ("partner", "signature", True), ("ussd", "signature", True), ("ussd", "key", False)],
+)
+def test_no_addresses_mean_what_the_back_office_says(kind: str, proof: str, may: bool, rf: RequestFactory) -> None:
+    """ApiClient.networks' help text: empty is from anywhere if it signs or is a partner's, else from nowhere."""
+    credential = auth._Credential(1, "x", kind, proof, b"", ())
+
+    assert auth._is_allowed(credential, rf.get("/", secure=True)) is may
+    with translation.override("en"):
+        said = str(ApiClient._meta.get_field("networks").help_text)
+    assert "from anywhere if it signs or is a partner's, else from nowhere" in said

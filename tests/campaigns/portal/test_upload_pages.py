@@ -1,6 +1,7 @@
 """Uploads: the steps from a file to offers, each on its page."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.models import Offer, Upload
+from campaigns.uploads import deciding
 from campaigns.uploads import operations as uploads
 from campaigns.uploads.table import MOST_BYTES
 from tests.campaigns.conftest import NOW
@@ -73,6 +75,50 @@ def test_confirming_makes_the_good_rows_offers_once(editor: Client) -> None:
 
     assert Offer.objects.get().title_ru == "Кофе -20%"
     assert "that cannot be done now" in again
+
+
+def test_a_large_file_is_imported_behind_a_progress_bar(editor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "IN_REQUEST", 0)
+    upload = uploaded(editor)
+    uploads.read_waiting(now=NOW)
+    address = reverse("partners:upload", args=[upload.pk])
+
+    page = editor.post(reverse("partners:upload_confirm", args=[upload.pk]), follow=True).content.decode()
+    again = editor.post(reverse("partners:upload_confirm", args=[upload.pk]), follow=True).content.decode()
+
+    assert "Being imported: 1" in page
+    assert "<progress" in page
+    assert "This upload is “being imported”: that cannot be done now." in again
+    assert not Offer.objects.exists()
+    deciding.import_confirmed(now=NOW)
+    assert editor.get(reverse("partners:upload_progress", args=[upload.pk]))["HX-Refresh"] == "true"
+    assert "Imported: 21.11.2026" in editor.get(address).content.decode()
+    assert Offer.objects.count() == 1
+
+
+def test_one_that_came_back_says_why(editor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "IN_REQUEST", 0)
+    upload = uploaded(editor)
+    uploads.read_waiting(now=NOW)
+    editor.post(reverse("partners:upload_confirm", args=[upload.pk]))
+
+    deciding.import_confirmed(now=NOW + timedelta(days=30))
+
+    page = editor.get(reverse("partners:upload", args=[upload.pk])).content.decode()
+    assert "The offers could not be made, none was." in page
+    assert "Make these offers:" in page
+
+
+def test_how_long_it_waits_is_told_and_that_it_was_dropped(editor: Client) -> None:
+    upload = uploaded(editor)
+    uploads.read_waiting(now=NOW)
+    address = reverse("partners:upload", args=[upload.pk])
+    assert "It waits for your decision until 21.12.2026" in editor.get(address).content.decode()
+
+    deciding.sweep(now=NOW + timedelta(days=31))
+
+    assert "nobody decided about it for 30 days" in editor.get(address).content.decode()
+    assert "nothing made of it" in editor.get(reverse("partners:uploads")).content.decode()
 
 
 def test_discarding_makes_none(editor: Client) -> None:
