@@ -27,8 +27,8 @@ from smart.local.embedded import PROJECT, CannotStart
 _DEATHS_IN_A_ROW = 5
 _LIVED_WELL_SECONDS = 60
 # What a child gets when we are killed, and the database with it: beat would want to save its state there first and
-# miss its end, a worker would wait for its tasks.
-_DEATH_SIGNALS = {"beat": signal.SIGKILL, "worker": signal.SIGQUIT}
+# miss its end, a worker would wait for its tasks, and at times for a thread of its own that never ends.
+_DEATH_SIGNALS = {"beat": signal.SIGKILL, "worker": signal.SIGKILL}
 WEB_ENV = {"DB_POOL_SIZE": "6", "DB_STATEMENT_TIMEOUT_MS": "2500"}
 
 
