@@ -66,7 +66,11 @@ class Channel:
     gone: threading.Event = field(default_factory=threading.Event)
     plays: queue.SimpleQueue[dict[str, Any]] = field(default_factory=queue.SimpleQueue)
     playback: dict[str, Any] | None = None
-    stopped: threading.Event = field(default_factory=threading.Event)
+    stopped: set[str] = field(default_factory=set)  # playbacks that were asked to stop
+    begun: str = ""  # the playback that began last
+    queued: set[str] = field(default_factory=set)  # playbacks asked for and not begun; stopped before they begin: cut
+    cut: set[str] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def snapshot(self) -> dict[str, Any]:
         """The documented Channel."""
@@ -255,15 +259,23 @@ class Ari:
 
     def _play(self, channel: Channel, _: str) -> None:
         end = time.monotonic() + PATIENCE
-        while channel.playback is None:
+        while not self._take(channel):
+            if channel.gone.wait(0.02) or time.monotonic() > end:
+                raise Gone  # hung up before anything was played
+
+    def _take(self, channel: Channel) -> bool:
+        """Begin the playback asked for next, if there is one; one that was stopped meanwhile ends at once."""
+        with channel.lock:
             try:
-                channel.playback = channel.plays.get(timeout=0.05)
+                playback = channel.plays.get_nowait()
             except queue.Empty:
-                if channel.gone.is_set() or time.monotonic() > end:
-                    raise Gone from None  # hung up before anything was played
-        channel.stopped.clear()
-        started = {**channel.playback, "state": "playing"}
-        self.tell(channel.app, {"type": "PlaybackStarted", "playback": started})
+                return False
+            channel.playback, channel.begun = playback, playback["id"]
+            channel.queued.discard(playback["id"])
+            self.tell(channel.app, {"type": "PlaybackStarted", "playback": {**playback, "state": "playing"}})
+            if playback["id"] in channel.cut:
+                self.finish(channel)
+            return True
 
     def _played(self, channel: Channel, _: str) -> None:
         self._play(channel, "")
@@ -274,7 +286,10 @@ class Ari:
         self.finish(channel, "failed")
 
     def _stopped(self, channel: Channel, _: str) -> None:
-        assert channel.stopped.wait(PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while channel.begun not in channel.stopped:
+            assert time.monotonic() < end, "nobody stopped it"
+            channel.gone.wait(0.02)
 
     def _press(self, channel: Channel, key: str) -> None:
         event = {"type": "ChannelDtmfReceived", "digit": key, "duration_ms": 100, "channel": channel.snapshot()}
@@ -449,7 +464,9 @@ class _Handler(BaseHTTPRequestHandler):
             "language": asked.get("lang", "en"),
             "state": "queued",
         }
-        channel.plays.put(playback)
+        with channel.lock:
+            channel.queued.add(playback["id"])
+            channel.plays.put(playback)
         return 201, playback
 
     def _hang_up(self, request: Request, channel_id: str) -> tuple[int, Any]:
@@ -467,9 +484,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stop(self, name: str) -> tuple[int, Any]:
         for channel in list(self.peer.channels.values()):
-            if channel.playback is not None and channel.playback["id"] == name:
-                self.peer.finish(channel)
-                channel.stopped.set()
+            with channel.lock:
+                if channel.playback is not None and channel.playback["id"] == name:
+                    self.peer.finish(channel)
+                elif name in channel.queued:
+                    channel.cut.add(name)
+                else:
+                    continue
+                channel.stopped.add(name)
                 return 204, None
         return 404, {"message": "Playback not found"}
 
