@@ -45,6 +45,8 @@ SENTENCES: dict[str, str | Promise] = {
     "bad_text": _("the text cannot be sent: %(what)s"),
     "code_nowhere": _("the text has no {code}, though codes are given"),
     "code_without": _("the text has a {code}, but no codes are given"),
+    "phone_without": _("the text has a {phone}, but no telephone is given"),
+    "url_without": _("the text has a {url}, but no link is given"),
     "category_unknown": _("category %(value)s is not known"),
     "category_refused": _("category %(value)s is not allowed"),
     "interest_unknown": _("interest %(value)s is not known"),
@@ -163,15 +165,26 @@ def _of_texts(draft: Draft) -> Iterator[Problem]:
     for code, text in said.items():
         # As long as it will be when the code is in it.
         filled = text.replace("{code}", draft.shared_code or "X" * CODE_LENGTH) if has_codes else text
+        filled = landed(filled, phone=draft.phone, url=draft.url)
         yield from _unsendable(f"text_{code}", filled, is_literal=True)
         if has_codes and "{code}" not in text:
             yield problem(f"text_{code}", "code_nowhere")
         if not has_codes and "{code}" in text:
             yield problem(f"text_{code}", "code_without")
+        for name in ("phone", "url"):
+            if f"{{{name}}}" in text and not getattr(draft, name):
+                yield problem(f"text_{code}", f"{name}_without")
+
+
+def landed(text: str, *, phone: str, url: str) -> str:
+    """A text with its shop's telephone and link in their places, where it has them."""
+    for name, value in (("{phone}", phone), ("{url}", url)):
+        text = text.replace(name, value) if value else text
+    return text
 
 
 def _unsendable(name: str, text: str, *, is_literal: bool = False) -> Iterator[Problem]:
-    """Braces are a partner's own letters (only {code} means anything), so they are not judged as placeholders."""
+    """Braces are a partner's own letters ({code}, {phone}, {url} apart), so they are not judged as placeholders."""
     try:
         texts.check(text.replace("{", "(").replace("}", ")") if is_literal else text)
     except texts.BadText as error:

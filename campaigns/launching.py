@@ -12,7 +12,7 @@ from campaigns import codes, offers, placing
 from campaigns.models import Campaign, Offer, Placement, Variant
 from enrollment import operations as enrollment
 from enrollment.audience.selection import Counts
-from messaging import outbox, sql, window
+from messaging import outbox, sql, transports, window
 from messaging.models import Message, MessageClass, Stream
 from smart.access import audit
 from smart.lib import astana
@@ -51,22 +51,40 @@ def forecast(*, campaign: Campaign, now: datetime) -> Forecast:
     require_ready(campaign, now)
     counted = placing.counts(campaign=campaign, now=now)
     said = placing.worded(list(campaign.variants.select_related("offer__category")))
-    each = sum(one.segments for one in said) / len(said) if said else 1
-    return Forecast(counted, round(counted.reachable * each), _last_leaves_at(campaign, counted.reachable, now))
+    segments = sum(number * _segments_each(said, language) for language, number in counted.split.items())
+    return Forecast(counted, round(segments), _last_leaves_at(campaign, counted.reachable, now))
+
+
+def _segments_each(said: Sequence[placing.Worded], language: str) -> float:
+    """Segments of a message to a reader of the language: the mean of the offers, each by its variants' shares."""
+    offered: dict[int, list[placing.Worded]] = {}
+    for one in said:
+        if one.language == language:
+            offered.setdefault(one.variant.offer_id, []).append(one)
+    means = [
+        sum(one.segments * one.variant.share for one in ours) / sum(one.variant.share for one in ours)
+        for ours in offered.values()
+    ]
+    return sum(means) / len(means) if means else 0.0
+
+
+def _pace(campaign: Campaign) -> float | None:
+    """Messages a minute: the campaign's own pace, and no more than its first network takes; None: no limit is known."""
+    known = [campaign.rate_per_minute, transports.most_a_minute(campaign.channels[0])]
+    return min((pace for pace in known if pace), default=None)
 
 
 def _last_leaves_at(campaign: Campaign, count: int, now: datetime) -> datetime | None:
     """Walk day by day: what the pace allows in a window, and what the budget does."""
-    policy = outbox.policy()
+    policy, pace = outbox.policy(), _pace(campaign)
     at, left = max(now, campaign.starts_at), count
     while at < campaign.ends_at:
         at = window.next_opening(at, policy, channel=campaign.channels[0])
         day = window.at(at, policy)
         minutes = max(0.0, (day.claims_until(campaign.channels[0]) - at).total_seconds() / 60)
-        fits = left if campaign.rate_per_minute is None else int(minutes * campaign.rate_per_minute)
+        fits = left if pace is None else int(minutes * pace)
         today = min(fits, left, campaign.daily_budget or left)
         if today >= left:
-            pace = campaign.rate_per_minute
             return at + (timedelta(minutes=left / pace) if pace else timedelta(0))
         left -= today
         at = astana.start_of(astana.day_of(at) + timedelta(days=1))

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection
 
-from campaigns import codes, scoring
+from campaigns import codes, drafts, scoring
 from campaigns.models import Campaign, Offer, Variant
 from enrollment.audience import definition, selection
 from enrollment.audience.selection import Counts, Exclusion
@@ -145,6 +145,7 @@ def worded(variants: Sequence[Variant]) -> list[Worded]:
             for code in Offer.FALLBACKS[language]:
                 text = getattr(variant, f"text_{code}") or getattr(offer, f"text_{code}")
                 if text:
+                    text = drafts.landed(text, phone=offer.phone, url=offer.url)
                     shown = text.replace("{code}", "X" * length) if length else text
                     text = text.replace("{code}", offer.shared_code) if offer.codes == Offer.Codes.SHARED else text
                     found.append(Worded(variant, language, code, text, *segments.measure(shown)))
@@ -201,7 +202,7 @@ def _next(campaign: Campaign, *, first: int, after: int, limit: int) -> int:
 
 
 def counts(*, campaign: Campaign, now: datetime) -> Counts:
-    """How many fit the campaign's audience, and who is left out why: what is shown before a launch."""
+    """How many fit the campaign's audience, by language, and who is left out why: what is shown before a launch."""
     variants = list(campaign.variants.select_related("offer__category"))
     given = _given(campaign, variants, now)
     fits_any = f"SELECT FROM offered v WHERE {_FITS}"
@@ -222,6 +223,7 @@ def counts(*, campaign: Campaign, now: datetime) -> Counts:
             now=now,
             exclusions=exclusions,
             before=_VARIANTS,
+            split="s.language",
         )
 
 

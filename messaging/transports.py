@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 from messaging.channels.base import Transport
 from messaging.models import TransportHealth
 
+_OWN_CHANNEL = {"ussd": "ussd", "ivr": "ivr"}  # of kinds whose entry names none; all others' is sms
 AWAY_AFTER = timedelta(seconds=10)
 
 
@@ -25,6 +26,16 @@ def named(*, kinds: set[str] | None = None, names: set[str] | None = None) -> li
         for entry in settings.TRANSPORTS
         if (kinds is None or entry["kind"] in kinds) and (names is None or entry["name"] in names)
     ]
+
+
+def most_a_minute(channel: str) -> float | None:
+    """How many messages of a channel all its transports hand over in a minute; None when one of them has no limit."""
+    rates = [
+        60 * float(entry.get("rate", 0))
+        for entry in settings.TRANSPORTS
+        if channel in entry.get("channels", (_OWN_CHANNEL.get(entry["kind"], "sms"),))
+    ]
+    return sum(rates) if rates and all(rates) else None
 
 
 def share_of(name: str, *, channel: str, now: datetime) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from campaigns.codes import MOST_AT_ONCE
-from campaigns.drafts import LANGUAGES
+from campaigns.drafts import LANGUAGES, Draft
 from campaigns.models import Offer
 from smart.lib import astana, problems, strict
 
@@ -49,7 +49,7 @@ class TitleSerializer(KnownFieldsMixin):
 
 
 class TextSerializer(KnownFieldsMixin):
-    """A message by language; `{code}` stands for the code."""
+    """A message by language; `{code}` stands for the code, `{phone}` and `{url}` for those fields."""
 
     kk = strict.TextField(max_length=2000, allow_blank=True, required=False)
     ru = strict.TextField(max_length=2000, allow_blank=True, required=False)
@@ -182,16 +182,60 @@ class OfferSerializer(serializers.Serializer[Any]):
         return {code: getattr(offer, f"text_{code}") for code in LANGUAGES}
 
 
+class UnderstoodSerializer(serializers.Serializer[Any]):
+    """What was understood of a file's row, as an offer says it; a value that was not understood is empty."""
+
+    title = TitleSerializer()
+    text = TextSerializer()
+    category = serializers.CharField(allow_blank=True)
+    validFor = serializers.DictField(
+        child=serializers.DateTimeField(), help_text="As an offer has it; a day that was not understood is left out."
+    )
+    channels = serializers.ListField(child=serializers.CharField())
+    interests = serializers.ListField(child=serializers.CharField())
+    towns = serializers.ListField(child=serializers.CharField(), help_text="Codes; none: everywhere.")
+    discount = serializers.IntegerField(allow_null=True)
+    minAge = serializers.IntegerField()
+    codes = serializers.ChoiceField(Offer.Codes.choices)
+    sharedCode = serializers.CharField(allow_blank=True)
+    uses = serializers.IntegerField()
+    phone = serializers.CharField(allow_blank=True)
+    url = serializers.CharField(allow_blank=True)
+
+
+def understood(draft: Draft) -> dict[str, Any]:
+    """A draft in the shape of UnderstoodSerializer."""
+    return {
+        "title": {code: getattr(draft, f"title_{code}") for code in LANGUAGES},
+        "text": {code: getattr(draft, f"text_{code}") for code in LANGUAGES},
+        "category": draft.category,
+        "validFor": period(draft),
+        "channels": list(draft.channels),
+        "interests": list(draft.interests),
+        "towns": list(draft.towns),
+        "discount": draft.discount,
+        "minAge": draft.min_age,
+        "codes": draft.codes,
+        "sharedCode": draft.shared_code,
+        "uses": draft.uses,
+        "phone": draft.phone,
+        "url": draft.url,
+    }
+
+
 def href(offer: Offer) -> str:
     """Where an offer is found."""
     return f"/api/partners/v1/offers/{offer.pk}/"
 
 
-def period(offer: Offer) -> dict[str, str]:
-    """An offer's days as TimePeriod."""
-    last = datetime.combine(offer.valid_to, _LAST_SECOND, astana.ZONE)
-    first = astana.start_of(offer.valid_from).astimezone(astana.ZONE)
-    return {"startDateTime": first.isoformat(), "endDateTime": last.isoformat()}
+def period(said: Offer | Draft) -> dict[str, str]:
+    """The days of an offer as TimePeriod; of a draft, those it has."""
+    found = {}
+    if said.valid_from:
+        found["startDateTime"] = astana.start_of(said.valid_from).astimezone(astana.ZONE).isoformat()
+    if said.valid_to:
+        found["endDateTime"] = datetime.combine(said.valid_to, _LAST_SECOND, astana.ZONE).isoformat()
+    return found
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -263,7 +307,7 @@ class PartSerializer(serializers.Serializer[Any]):
 
 
 class ResultSerializer(serializers.Serializer[Any]):
-    """An offer's results in a campaign, as the portal shows them: rounded, a count that is too small left out."""
+    """An offer's results in a campaign, as the portal shows them, rounded. Left out: too small, or among all others."""
 
     offerId = serializers.CharField()
     campaign = serializers.CharField(help_text="The campaign's name.")

@@ -9,7 +9,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns.api.serializers import MOST_A_PAGE, NAMES, FieldErrorSerializer
+from campaigns.api.serializers import MOST_A_PAGE, NAMES, FieldErrorSerializer, UnderstoodSerializer, understood
 from campaigns.api.views import PartnerView, problems_of
 from campaigns.models import Upload, UploadRow
 from campaigns.uploads import operations
@@ -31,6 +31,7 @@ class RowSerializer(serializers.Serializer[Any]):
 
     row = serializers.IntegerField(help_text="As a spreadsheet counts it.")
     offer = serializers.CharField(allow_null=True, help_text="The offer made of it, or there already.")
+    understood = UnderstoodSerializer(help_text="What confirming makes an offer of.")
 
     def get_fields(self) -> dict[str, Any]:
         """Add `errors`, a name the serializer itself has taken."""
@@ -173,4 +174,9 @@ def _row(line: UploadRow) -> dict[str, Any]:
         {"field": NAMES.get(name, name), "code": code, "detail": sentence}
         for (name, code, _details), sentence in zip(line.errors, sentences, strict=True)
     ]
-    return {"row": line.number, "errors": errors, "offer": str(line.offer_id) if line.offer_id else None}
+    return {
+        "row": line.number,
+        "errors": errors,
+        "offer": str(line.offer_id) if line.offer_id else None,
+        "understood": understood(operations.draft_of(line)),
+    }

@@ -35,7 +35,7 @@ class Offer(models.Model):
     """A deal of a partner. draft → submitted → approved | rejected → live → ended; an edit goes back to approval.
 
     The message is `text` in the reader's language, else in the next of its fallbacks (FALLBACKS). `{code}` in it is the
-    code that redeems it.
+    code that redeems it, `{phone}` and `{url}` are the shop's.
     """
 
     class State(models.TextChoices):

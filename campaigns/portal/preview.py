@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from campaigns.drafts import CODE_LENGTH, LANGUAGES
+from campaigns.drafts import CODE_LENGTH, LANGUAGES, landed
 from campaigns.models import Offer
 from enrollment.models import Language
 from messaging import texts
@@ -41,6 +41,7 @@ def of_form(given: Mapping[str, str]) -> list[Message]:
     """Return the same of a form's raw values, finished or not."""
     said = {name: given.get(name, "").replace("\r\n", "\n").strip() for name in ("text_kk", "text_ru", "text_en")}
     codes = given.get("codes", "")
+    said |= {name: given.get(name, "").strip() for name in ("phone", "url")}
     return of_offer(Offer(**said, codes=codes, shared_code=given.get("shared_code", "").strip().upper()))
 
 
@@ -48,6 +49,7 @@ def _for_reader(offer: Offer, language: str) -> Message:
     order = Offer.FALLBACKS[language]
     written = next((code for code in order if getattr(offer, f"text_{code}")), "")
     text = getattr(offer, f"text_{written}") if written else ""
+    text = landed(text, phone=offer.phone, url=offer.url)
     if offer.codes != Offer.Codes.NONE:
         text = texts.fill(text, {"code": offer.shared_code or SAMPLE_CODE})
     encoding, count = segments.measure(text) if text else ("", 0)

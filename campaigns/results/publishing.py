@@ -22,6 +22,8 @@ from smart.lib import astana
 
 MEASURES = ("placed", "sent", "delivered", "failed", "expired", "withheld", "unknown", "opted_out", "redeemed")
 PARTED = ("delivered", "redeemed")  # told by town, hour, language, variant too
+# Rounded up where the borders of two cells would show more delivered than sent: a look at what is shown, not at counts.
+_WITHIN = (("sent", "delivered"), ("placed", "sent"))
 LONGEST = timedelta(days=300)  # nothing is left open for longer
 _BEFORE_THEY_GO = timedelta(days=2)  # what is counted from messages is final before they are dropped
 
@@ -140,6 +142,8 @@ def rounded(counted: Figures, *, offer: int, campaign: int, names: "_Names") -> 
             )
             for measure in PARTED
         }
+    for wider, narrower in _WITHIN:
+        totals[wider] = max(totals[wider] or 0, totals[narrower] or 0) or None
     return Shown({name: value for name, value in totals.items() if value is not None}, parts)
 
 

@@ -8,3 +8,4 @@ _HUNDREDS = Rounding(step=STEP, least=LEAST, salt="campaigns.results.rounding")
 
 shown = _HUNDREDS.shown
 parts = _HUNDREDS.parts
+lines = _HUNDREDS.lines

@@ -68,8 +68,11 @@ def _given(month: date) -> dict[str, Any]:
 
 
 def _statement(partner: Partner, month: date, delivered: dict[str, int], now: datetime) -> Statement:
-    """Each line in hundreds; what cannot be shown by itself is one line of all others, or a gift when that is small."""
-    told, others = rounding.parts(delivered, cell=f"statement/{partner.pk}/{month}")
+    """Each line in hundreds. Two or more that cannot be shown are one line, or a gift when they are small together.
+
+    One alone is a gift: were it added to another's line, it could be read from the other's results.
+    """
+    told, others = rounding.lines(delivered, cell=f"statement/{partner.pk}/{month}")
     lines: list[tuple[int | None, int]] = [(int(offer), messages) for offer, messages in sorted(told.items())]
     if others:
         lines.append((None, others))
@@ -147,6 +150,6 @@ def explained() -> str:
     """How a bill in hundreds comes about."""
     return _(
         "Messages are counted in hundreds, so that no single member can be told from a bill: each line is less than a"
-        " hundred off and right on average. Offers with few messages stand in one line; fewer than a thousand in a"
-        " month cost nothing."
+        " hundred off and right on average. Offers with few messages stand in one line when they are several and have"
+        " a thousand together; else they cost nothing."
     )

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 from campaigns.models import Campaign
 from campaigns.results.figures import DIMENSIONS, Figures, Tally
 from campaigns.results.publishing import PARTED, Published
-from campaigns.results.rounding import LEAST
 from enrollment.models import Channel, Language, Town
 from messaging.kinds import WHY
 from messaging.models import Message
@@ -39,12 +38,18 @@ HEADINGS: dict[str, str | Promise] = {
 }
 
 
+TOO_FEW = gettext_lazy("too few to tell")
+NOT_BY_ITSELF = gettext_lazy("not told by itself")
+NONE = "—"
+Cell = int | str | Promise
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A part of an offer's results as a partner reads it; None: too small to be told."""
+    """A part of an offer's results as a partner reads it: counts, or words for what is not told."""
 
     name: str
-    counts: list[int | None]
+    counts: list[Cell]
 
 
 class Names:
@@ -120,24 +125,36 @@ def lines(published: Published, dimension: str, names: Names) -> list[Line]:
         ordered = sorted(keys, key=lambda key: int(key or -1))
     else:
         ordered = sorted(keys, key=lambda key: (-order.get(key, 0), key))
-    found = [Line(names.of(dimension, key), [measures[one][0].get(key) for one in PARTED]) for key in ordered]
-    others = [measures[one][1] for one in PARTED] if measures else []
-    return [*found, Line(_("all others"), others)] if any(others) else found
+    found = [Line(names.of(dimension, key), [_part(*measures[one], key) for one in PARTED]) for key in ordered]
+    if not any(others for _told, others in measures.values()):
+        return found
+    return [*found, Line(_("all others together"), [_others(*measures[one]) for one in PARTED])]
+
+
+def _part(told: dict[str, int], others: int | None, key: str) -> Cell:
+    """What is among the others may be large: the only small part would be seen, so the next one is hidden with it."""
+    return told.get(key) or (TOO_FEW if others is None else NOT_BY_ITSELF)
+
+
+def _others(told: dict[str, int], others: int | None) -> Cell:
+    return others or (NONE if told else TOO_FEW)
 
 
 def rounded_rows(rows: Iterable[Published]) -> Iterator[list[object]]:
     """What a partner sees, one row a part; the first is the headings."""
     names = Names()
     measures = [name for name in MEASURES if name != "waiting"]
-    few = _("fewer than %(least)s") % {"least": LEAST}
     yield [
         _("campaign"), _("offer"), _("as of"), _("by"), _("part"), *(str(MEASURES[name]) for name in measures)
     ]  # fmt: skip
     for one in rows:
         head: list[object] = [one.campaign.name, f"№{one.offer.pk} {one.offer}", one.day.isoformat()]
-        yield [*head, "", _("total"), *(one.shown.totals.get(name, few) for name in measures)]
+        yield [*head, "", _("total"), *(one.shown.totals.get(name, str(TOO_FEW)) for name in measures)]
         for dimension in DIMENSIONS:
             for line in lines(one, dimension, names):
                 counts = dict(zip(PARTED, line.counts, strict=True))
-                told = [(counts[name] or few) if name in counts else "" for name in measures]
-                yield [*head, str(HEADINGS[dimension]), line.name, *told]
+                yield [*head, str(HEADINGS[dimension]), line.name, *(_cell(counts.get(name, "")) for name in measures)]
+
+
+def _cell(count: Cell) -> int | str:
+    return count if isinstance(count, int) else str(count)

@@ -29,6 +29,7 @@ def page(request: PortalRequest) -> HttpResponse:
         "page": found,
         "results": [_result(publishing.read(row), names) for row in found],
         "least": LEAST,
+        "too_few": told.TOO_FEW,
         "statements": Statement.objects.filter(partner=request.partner).order_by("-month"),
     }
     return render(request, "partners/results.html", context)

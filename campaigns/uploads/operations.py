@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.drafts import Draft
 from campaigns.models import Partner, Upload, UploadRow
 from campaigns.uploads import child, sql
 from campaigns.uploads.deciding import (
@@ -25,7 +26,7 @@ from campaigns.uploads.deciding import (
     import_confirmed,
     sweep,
 )
-from campaigns.uploads.parsing import Parser, kept
+from campaigns.uploads.parsing import Parser, kept, restored
 from campaigns.uploads.table import MOST_BYTES, Row, Unreadable
 from campaigns.uploads.template import template_csv, template_xlsx
 from campaigns.uploads.words import Names, packed, problems_in_words, refusal_in_words, understood_in_words
@@ -41,6 +42,7 @@ __all__ = [
     "Outdated",
     "confirm",
     "discard",
+    "draft_of",
     "problems_in_words",
     "read_waiting",
     "receive",
@@ -98,6 +100,11 @@ def _keep(path: Path, chunks: Iterable[bytes]) -> None:
             if size > MOST_BYTES:
                 raise TooLarge(most=MOST_BYTES >> 20)
             file.write(chunk)
+
+
+def draft_of(row: UploadRow) -> Draft:
+    """What was understood of a row: the draft that confirming makes an offer of."""
+    return restored(row.understood)
 
 
 def work_off(*, now: datetime) -> int:

@@ -10,6 +10,7 @@ from campaigns.uploads.table import MOST_COLUMNS, Cell, Unreadable, cell
 _SEPARATORS = ";,\t"
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_WIDEST = 16_384  # columns of a spreadsheet: as many may follow empty
 _LOST = "\ufffd"
 # cp1251 as Kazakhstan has it: the same Russian, with Kazakh letters where cp1251 has Serbian ones.
 _OF_WINDOWS = "kz1048"
@@ -24,8 +25,6 @@ def rows(data: bytes) -> Iterator[list[Cell]]:
     separator = max(_SEPARATORS, key=lambda one: sum(map(bool, headings.fields_of(first.split(one)))))
     width = 0
     for record in _split(text, separator):
-        if any(record[MOST_COLUMNS:]):
-            raise Unreadable("too_many_columns", most=MOST_COLUMNS)
         if not width and any(record):
             width = len(record)
         if len(record) > width:
@@ -58,7 +57,10 @@ def _is_broken_utf8(data: bytes) -> bool:
 
 
 def _split(text: str, separator: str) -> Iterator[list[str]]:
-    """Yield records of raw fields; quotes that do not enclose a whole field are letters, as people's own files need."""
+    """Yield records of raw fields; quotes that do not enclose a whole field are letters, as people's own files need.
+
+    Raises Unreadable as soon as a record is too wide: a line of a million fields is not read to its end.
+    """
     apart = re.escape(separator)
     quoted = re.compile(rf' *"((?:[^"]|"")*+)" *(?=[{apart}\n]|\Z)')
     bare = re.compile(rf"[^{apart}\n]*")
@@ -70,6 +72,8 @@ def _split(text: str, separator: str) -> Iterator[list[str]]:
             found = bare.match(text, place)
             assert found is not None
             record.append(_UNCLOSED + found[0] if _is_unclosed(found[0]) else found[0])
+        if (len(record) > MOST_COLUMNS and record[-1]) or len(record) > _WIDEST:
+            raise Unreadable("too_many_columns", most=MOST_COLUMNS)
         place = found.end()
         if place >= len(text) or text[place] == "\n":
             yield record

@@ -37,6 +37,7 @@ class Counts:
 
     matched: int
     excluded: dict[str, int]
+    split: dict[str, int] = field(default_factory=dict)  # those that may be reached, by what the asker split them by
 
     @property
     def reachable(self) -> int:
@@ -89,10 +90,11 @@ def count(
     now: datetime,
     exclusions: Sequence[Exclusion] = (),
     before: str = "",
+    split: str = "''",
 ) -> Counts:
     """Count who fits, and who of them is left out why: no consent first, then the exclusions in their order.
 
-    `before` are WITH queries that the exclusions' tests use.
+    `before` are WITH queries that the exclusions' tests use; `split` an expression over s and m, in text.
     """
     found = fitting(audience, now=now, joins=" ".join(exclusion.join for exclusion in exclusions))
     given = {**found.given, "consents": mask(purpose, channels)}
@@ -103,11 +105,20 @@ def count(
     with connection.cursor() as cursor:
         ahead = f"WITH {before} " if before else ""
         cursor.execute(
-            f"{ahead}SELECT CASE {' '.join(cases)} ELSE '' END AS why, count(*) {found.sql} GROUP BY 1", given
+            f"{ahead}SELECT CASE {' '.join(cases)} ELSE '' END AS why, {split} AS part, count(*) {found.sql}"
+            " GROUP BY 1, 2 ORDER BY 1, 2",
+            given,
         )
-        by_reason = dict(cursor.fetchall())
-    matched = sum(by_reason.values())
-    return Counts(matched, {why: number for why, number in sorted(by_reason.items()) if why})
+        rows = cursor.fetchall()
+    excluded: dict[str, int] = {}
+    for why, _part, number in rows:
+        if why:
+            excluded[why] = excluded.get(why, 0) + number
+    return Counts(
+        matched=sum(number for _why, _part, number in rows),
+        excluded=excluded,
+        split={part: number for why, part, number in rows if not why},
+    )
 
 
 def mask(purpose: Purpose, channels: Sequence[Channel]) -> int:

@@ -25,12 +25,13 @@ class Rounding:
         return (whole + 1) * self.step if whole * self.step >= self.least else None
 
     def parts(self, counts: Mapping[str, int], *, cell: str) -> tuple[dict[str, int], int | None]:
-        """Round a total's parts; return those that may be shown, and all others together.
+        """Round a total's parts; return those that may be shown, and all others together (None: there are none).
 
         The others are two parts at least and are shown under the same rule, so that a hidden part is not what the
-        total leaves: the smallest shown ones join them until that holds.
+        total leaves: the smallest shown ones join them until that holds. Whether a part is there at all is decided
+        by its secret border too: otherwise the first person in a part would be seen, since others join for him.
         """
-        exact = {key: count for key, count in counts.items() if count}
+        exact = {key: count for key, count in counts.items() if count > self._offset(f"{cell}:{key}")}
         told = {
             key: value for key, count in exact.items() if (value := self.shown(count, cell=f"{cell}:{key}")) is not None
         }
@@ -41,6 +42,20 @@ class Rounding:
             if not hidden or (len(hidden) > 1 and others is not None) or not smallest:
                 return told, others if hidden else None
             del told[smallest.pop()]
+
+    def lines(self, counts: Mapping[str, int], *, cell: str) -> tuple[dict[str, int], int | None]:
+        """Round lines that are each shown elsewhere too: those that may be shown, and the rest if it is two or more.
+
+        None joins what is hidden, so that the lines' sum, less the lines shown elsewhere, tells of no hidden one.
+        """
+        border = {key: self._offset(f"{cell}:{key}") for key in counts}
+        told = {
+            key: value
+            for key, count in counts.items()
+            if (value := self.shown(count, cell=f"{cell}:{key}")) is not None
+        }
+        rest = [count for key, count in counts.items() if key not in told and count > border[key]]
+        return told, self.shown(sum(rest), cell=f"{cell}:others") if len(rest) > 1 else None
 
     def _offset(self, cell: str) -> int:
         return int.from_bytes(salted_hmac(self.salt, cell, algorithm="sha256").digest()[:8]) % self.step

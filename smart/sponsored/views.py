@@ -60,7 +60,7 @@ def _question(asked: Asked, told: ShownQuestion) -> dict[str, Any]:
         names = {key: name for key, name in names.items() if key in told.rows}
     rows = [(names[key], told.rows.get(key), _share(told.rows.get(key), whole)) for key in names]
     if told.others is not None:
-        rows.append((_("all others"), told.others, _share(told.others, whole)))
+        rows.append((_("all others together"), told.others, _share(told.others, whole)))
     return {"text": asked.text(), "told": told, "rows": rows, "nps": publishing.nps(told)}
 
 

@@ -405,6 +405,56 @@ def test_a_forecast_walks_the_windows(
     assert ends(daily_budget=1, ends_at=NOW + timedelta(days=2)) is None
 
 
+def test_the_shop_s_telephone_and_link_stand_in_the_text(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    """Where the text has a place for them; other braces are letters."""
+    member(language="ru")
+    offer = make_offer(
+        "approved",
+        text_kk="",
+        text_ru="-30% {x}: {phone}, {url}",
+        phone="8 727 250 00 00",
+        url="https://arbat.example/x",
+    )
+    run(make_campaign(offer))
+
+    assert Message.objects.get(message_class="offer").text == "-30% {x}: 8 727 250 00 00, https://arbat.example/x"
+
+
+def test_a_forecast_goes_no_faster_than_the_network(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], settings: Any
+) -> None:
+    for _ in range(6):
+        member()
+    slow = {"name": "slow", "kind": "smpp", "rate": 0.025}
+    campaign = make_campaign(rate_per_minute=1_000)
+
+    def ends() -> datetime | None:
+        return launching.forecast(campaign=campaign, now=NOW).ends_at
+
+    settings.TRANSPORTS = [slow, {**slow, "name": "other", "channels": ["sms"]}, {**slow, "channels": ["ivr"]}]
+    assert ends() == NOW + timedelta(minutes=2)  # three a minute by two transports
+    settings.TRANSPORTS = [slow, {"name": "fast", "kind": "smpp"}]
+    assert ends() == NOW + timedelta(minutes=6 / 1_000)
+
+
+def test_segments_are_forecast_by_language_and_share(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    """Ten read Kazakh: one segment, or four for one of five. Five read Russian: two."""
+    for _ in range(10):
+        member(language="kk")
+    for _ in range(5):
+        member(language="ru")
+    offer = make_offer("approved", text_kk="Б" * 70, text_ru="Б" * 71, text_en="")
+    campaign = make_campaign(offer)
+    Variant.objects.filter(campaign=campaign).update(share=80)
+    Variant.objects.create(campaign=campaign, offer=offer, label="B", text_kk="Б" * 210, share=20)
+
+    assert launching.forecast(campaign=campaign, now=NOW).segments == 10 * (0.8 * 1 + 0.2 * 4) + 5 * 2
+
+
 def test_a_part_of_the_budget_goes_on_behind_the_last_one_placed(
     member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
 ) -> None:

@@ -1,5 +1,6 @@
 """An offer's life: what it may say, who may move it where, and that the database refuses the rest."""
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -191,6 +192,53 @@ def test_the_database_refuses_an_illegal_move(make_offer: Callable[..., Offer], 
         Offer.objects.filter(pk=offer.pk).update(
             state=to, submitted_by="a", submitted_at=NOW, decided_by="b", decided_at=NOW
         )
+
+
+@pytest.mark.parametrize("state", ["approved", "live"])
+@pytest.mark.parametrize(
+    "changed",
+    [{"text_ru": "Другое"}, {"title_kk": "Басқа"}, {"towns": ["almaty"]}, {"valid_to": "2027-01-01"}, {"min_age": 7}],
+)
+def test_the_database_refuses_another_text_than_was_approved(
+    make_offer: Callable[..., Offer], state: str, changed: dict[str, Any]
+) -> None:
+    offer = make_offer("approved")
+    if state == "live":
+        Offer.objects.filter(pk=offer.pk).update(state="live")
+
+    for more in ({}, {"state": "ended"}):
+        with pytest.raises(IntegrityError, match="says what was approved"), transaction.atomic():
+            Offer.objects.filter(pk=offer.pk).update(**changed, **more)
+
+
+def test_the_database_refuses_to_approve_another_text_than_was_submitted(make_offer: Callable[..., Offer]) -> None:
+    offer = make_offer("submitted")
+
+    with pytest.raises(IntegrityError, match="says what was approved"), transaction.atomic():
+        Offer.objects.filter(pk=offer.pk).update(
+            text_ru="Другое", state="approved", decided_by="staff:erlan", decided_at=NOW
+        )
+
+
+def test_a_place_for_a_telephone_or_link_needs_one(partner: Partner) -> None:
+    asked = {"text_ru": "Звоните {phone} или {url}", "text_kk": "{url}", "codes": "none"}
+    given = {"phone": "8 727 250 00 00", "url": f"https://{partner.hosts[0]}/x"}
+
+    assert wrong(partner, **asked) == {
+        ("text_ru", "phone_without"), ("text_ru", "url_without"), ("text_kk", "url_without")
+    }  # fmt: skip
+    assert not wrong(partner, **asked, **given)
+    long = {"text_ru": "Б" * 370 + " {url}", "url": given["url"] + "x" * 100}
+    assert ("text_ru", "bad_text") in wrong(partner, **long, codes="none", text_kk="")
+
+
+def test_every_column_of_an_offer_is_judged_or_is_of_its_way() -> None:
+    """A new column must be thought of: is it what the approver read?"""
+    says = importlib.import_module("campaigns.migrations.0007_approved_text")._SAYS
+    way = {"id", "state", "reason", "submitted_by", "submitted_at", "decided_by", "decided_at", "created_by",
+           "created_at", "changed_at"}  # fmt: skip
+
+    assert {field.column for field in Offer._meta.concrete_fields} == {*says, *way}
 
 
 def test_steps_are_history(make_offer: Callable[..., Offer]) -> None:

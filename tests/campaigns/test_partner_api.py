@@ -16,9 +16,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from campaigns import codes
+from campaigns.drafts import Draft
 from campaigns.models import Offer, Partner, PartnerClient, PromoCode, Redemption, Upload
 from campaigns.uploads import deciding
 from campaigns.uploads import operations as uploads
+from campaigns.uploads.parsing import kept
 from enrollment.models import Subscriber
 from smart.access import auth, keys
 from smart.access.models import ApiClient
@@ -572,8 +574,9 @@ def test_offers_come_by_the_file(till: Till, partner: Partner, settings: Any, tm
 
     Upload.objects.update(phase="parsed", rows=2, rows_done=2, good=1)
     upload = Upload.objects.get()
-    upload.lines.create(number=2, errors=[["valid_to", "dates_over", {"to": "2026-11-05"}]])
-    upload.lines.create(number=3, errors=[["", "same_row", {"row": 2}]])
+    empty = kept(Draft())
+    upload.lines.create(number=2, errors=[["valid_to", "dates_over", {"to": "2026-11-05"}]], understood=empty)
+    upload.lines.create(number=3, errors=[["", "same_row", {"row": 2}]], understood=empty)
     read = till.get(f"{path}?limit=1").json()
 
     assert {name: read[name] for name in ("fileName", "status", "rows", "rowsRead", "rowsGood", "reason", "next")} == {
@@ -589,6 +592,27 @@ def test_offers_come_by_the_file(till: Till, partner: Partner, settings: Any, tm
         (2, "validFor.endDateTime", "dates_over")
     ]
     assert till.get(f"{path}?cursor=2").json()["results"][0]["row"] == 3
+
+
+def test_what_was_understood_of_a_row_is_told(till: Till, settings: Any, tmp_path: Path) -> None:
+    """Towns by their codes, days as instants, per cents as a number; what was not understood is empty."""
+    settings.MEDIA_ROOT = tmp_path
+    rows = [
+        files.row(towns="Нур-Султан, Орал", valid_from="05.12.2099", valid_to="2099-12-10", discount="30 %"),
+        files.row(towns="Атлантида", valid_from="", valid_to="x", discount="half", title_ru="Другое"),
+    ]
+    file = SimpleUploadedFile("offers.csv", files.text(*rows).encode())
+    sent = till.http.post(f"{ROOT}/uploads/", {"file": file}, headers={"Authorization": till.basic})
+    uploads.read_waiting(now=clock.now())
+
+    good, bad = (row["understood"] for row in till.get(sent["Location"].removeprefix(ROOT)).json()["results"])
+
+    assert (good["towns"], good["discount"]) == (["astana", "oral"], 30)
+    assert good["validFor"] == {
+        "startDateTime": "2099-12-05T00:00:00+05:00",
+        "endDateTime": "2099-12-10T23:59:59+05:00",
+    }
+    assert (bad["towns"], bad["discount"], bad["validFor"], bad["title"]["ru"]) == ([], None, {}, "Другое")
 
 
 def test_many_rows_are_imported_by_a_worker(

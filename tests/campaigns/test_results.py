@@ -123,7 +123,7 @@ def test_members_who_redeemed_are_counted_once_and_their_redemptions_each(
     ended: tuple[Campaign, dict[str, Subscriber]], partner: Partner
 ) -> None:
     campaign, people = ended
-    Offer.objects.update(uses=2)
+    Offer.objects.update(uses=2, state="submitted")
     redeem(people["delivered"], partner)
     redeem(people["delivered"], partner, hours=2)
     redeem(people["unreported"], partner)

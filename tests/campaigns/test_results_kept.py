@@ -246,7 +246,7 @@ def test_what_is_still_open_becomes_final_before_its_messages_go(
 ) -> None:
     """December's messages go on 1 April when three months are kept; its code redeems till June."""
     settings.MESSAGES_KEPT_MONTHS = months
-    Offer.objects.update(valid_to="2027-06-30")
+    Offer.objects.update(valid_to="2027-06-30", state="submitted")
     campaign = finish(ended[0])
 
     publishing.publish(campaign=campaign, now=NOW.replace(year=2027, month=3, day=30))

@@ -15,7 +15,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.test import Client
 
 from campaigns.models import Campaign, Offer, Partner, PartnerMember, PublishedResult, Statement, Variant
-from campaigns.results import figures, publishing, rounding, statement
+from campaigns.results import figures, publishing, rounding, statement, told
 from campaigns.results.figures import Figures, Tally
 from tests.campaigns.conftest import NOW as MADE
 from tests.campaigns.test_campaigns import NOW
@@ -107,10 +107,29 @@ def test_one_member_more_is_seen_once_in_a_hundred_cells() -> None:
 
 def test_a_part_that_is_hidden_is_not_what_the_total_leaves() -> None:
     """One hidden part would be: the smallest that could be shown is hidden with it."""
-    told, others = rounding.parts({"almaty": 8_000, "astana": 3_000, "aktau": 40}, cell="c")
+    told, others = rounding.parts({"almaty": 8_000, "astana": 3_000, "aktau": 140}, cell="c")
 
     assert set(told) == {"almaty"}
-    assert others in (3_000, 3_100)
+    assert others in (3_100, 3_200)
+
+
+@pytest.mark.parametrize("cell", ["c", "d", "e"])
+def test_the_first_member_of_a_part_does_not_show(cell: str) -> None:
+    """Nobody in Aktau, or one: Astana is not hidden for him (but in one cell of a hundred)."""
+    none, one = (rounding.parts({"almaty": 8_000, "astana": 3_000, "aktau": count}, cell=cell) for count in (0, 1))
+
+    assert none == one
+    assert set(one[0]) == {"almaty", "astana"}
+
+
+def test_a_first_member_shows_in_one_cell_of_a_hundred() -> None:
+    changed = sum(
+        rounding.parts({"almaty": 8_000, "astana": 3_000, "aktau": 0}, cell=str(cell))
+        != rounding.parts({"almaty": 8_000, "astana": 3_000, "aktau": 1}, cell=str(cell))
+        for cell in range(2_000)
+    )
+
+    assert 5 < changed < 50
 
 
 def test_many_hidden_parts_are_one_line() -> None:
@@ -131,7 +150,7 @@ def test_a_partner_sees_hundreds(seen: Callable[..., PublishedResult], person: C
     shown = publishing.read(PublishedResult.objects.get()).shown
     assert shown.totals["delivered"] in (11_500, 11_600)
     assert set(shown.totals) == {"placed", "sent", "delivered", "redeemed"}
-    assert "fewer than 1000" in page
+    assert "too few to tell" in page
     for exact in (12_345, 12_001, 1_730, 11_200, 300):
         assert f">{exact}<" not in page
 
@@ -233,6 +252,36 @@ def test_totals_less_their_parts_do_not_give_a_small_part_away(
     assert language[1] in (11_500, 11_600)
 
 
+def test_what_is_hidden_with_a_small_part_is_not_called_small(campaign: Campaign, offer: Offer) -> None:
+    """1,950 redeemed in the evening; they are hidden since 80 more at noon would be what the total leaves."""
+    parts = {
+        "hour": {"delivered": ({"12": 5_000, "18": 4_000}, None), "redeemed": ({"9": 2_100}, 2_000)},
+        "language": {"delivered": ({"ru": 9_000}, None), "redeemed": ({}, None)},
+    }
+    row = publishing.Published(campaign, offer, MADE.date(), True, publishing.Shown({}, parts))  # type: ignore[arg-type]
+
+    hours = [(line.name, [str(one) for one in line.counts]) for line in told.lines(row, "hour", told.Names())]
+    languages = [[str(one) for one in line.counts] for line in told.lines(row, "language", told.Names())]
+
+    assert hours == [
+        ("09:00", ["too few to tell", "2100"]),
+        ("12:00", ["5000", "not told by itself"]),
+        ("18:00", ["4000", "not told by itself"]),
+        ("all others together", ["—", "2000"]),
+    ]
+    assert languages == [["9000", "too few to tell"]]
+
+
+def test_no_more_is_delivered_than_sent_than_prepared(offer: Offer) -> None:
+    names = publishing._Names.__new__(publishing._Names)
+    names._known = {}
+    for campaign in range(200):
+        figures_ = counted(offer, placed=1_060, sent=1_050, delivered=1_040)
+        shown = publishing.rounded(figures_, offer=offer.pk, campaign=campaign, names=names).totals
+        placed, sent, delivered = (shown.get(name, 0) for name in ("placed", "sent", "delivered"))
+        assert placed >= sent >= delivered
+
+
 def test_no_query_narrows_what_is_shown(seen: Callable[..., PublishedResult], person: Client) -> None:
     seen()
     asked = ["?town=almaty", "?language=kk", "?variant=A", "?from=2026-12-01&to=2026-12-01", "?offer=1&least=1"]
@@ -276,6 +325,13 @@ def test_a_bill_is_the_sum_of_its_lines_and_keeps_the_rule(billed: Statement) ->
     assert abs(billed.messages - 12_210) < 300
     assert [offer for offer, _messages in billed.lines][-1] is None  # the two small ones
     assert all(messages % 100 == 0 and messages >= 1_000 for _offer, messages in billed.lines)
+
+
+def test_a_small_offer_is_not_what_a_bill_leaves_of_a_large_one(partner: Partner) -> None:
+    alone = statement._statement(partner, date(2026, 11, 1), {"1": 8_040}, NOW)
+    beside = statement._statement(partner, date(2026, 11, 1), {"1": 8_040, "2": 980}, NOW)
+
+    assert (beside.lines, beside.messages) == (alone.lines, alone.messages)
 
 
 def test_few_messages_cost_nothing(partner: Partner) -> None:
