@@ -18,6 +18,7 @@ from campaigns import drafts
 from campaigns.drafts import Draft, Problem
 from campaigns.models import Category, Offer, Partner, PartnerClient, PartnerMember
 from enrollment.models import Channel, Interest, Town
+from smart.lib import alphabet
 
 _DRAFT_FIELDS = {one.name for one in fields_of(Draft)}
 _LISTS = ("channels", "interests", "towns")
@@ -147,7 +148,8 @@ def _categories() -> list[tuple[str, str]]:
 def _towns() -> list[tuple[str, list[tuple[str, str]]]]:
     """By region, as people look for them."""
     towns = Town.objects.select_related("region")
-    pairs = sorted((_region_name(town), str(town), town.code) for town in towns)
+    named = [(_region_name(town), str(town), town.code) for town in towns]
+    pairs = sorted(named, key=lambda pair: (alphabet.place(pair[0]), alphabet.place(pair[1])))
     return [(region, [(code, name) for _r, name, code in group]) for region, group in groupby(pairs, lambda p: p[0])]
 
 
@@ -155,8 +157,8 @@ def _region_name(town: Town) -> str:
     return str(getattr(town.region, f"name_{get_language()}", town.region.name_ru))
 
 
-def _by_name(choice: tuple[str, str]) -> str:
-    return choice[1].lower()
+def _by_name(choice: tuple[str, str]) -> list[int]:
+    return alphabet.place(choice[1])
 
 
 class InvitationForm(forms.Form):

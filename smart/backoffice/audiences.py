@@ -25,7 +25,7 @@ from messaging import outbox
 from messaging.models import MessageClass
 from smart.access import audit
 from smart.backoffice.pages import framed, page
-from smart.lib import clock
+from smart.lib import alphabet, clock
 from smart.lib.errors import Refusal
 from smart.lib.in_order import in_order
 
@@ -151,7 +151,7 @@ def _choices(saved: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
 
 
 def _named(choices: Any) -> list[tuple[str, str]]:
-    return sorted(choices, key=lambda choice: choice[1].casefold())
+    return sorted(choices, key=lambda choice: alphabet.place(choice[1]))
 
 
 def _name_of(region: Region) -> str:

@@ -12,7 +12,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from enrollment.models import Channel, Language, Town
 from smart.backoffice.pages import framed, page
-from smart.lib import clock
+from smart.lib import alphabet, clock
 from surveys.models import Survey
 from surveys.results import figures, filters, questions
 from surveys.results.filters import AGES, GENDERS, UNKNOWN, Filters, band_label, gender_label
@@ -99,7 +99,7 @@ def _choices(given: Wanted) -> dict[str, Any]:
         for one in given.asked
         if one.step == 1 and one.choices()
     ]
-    towns = sorted(Town.objects.all(), key=str)
+    towns = sorted(Town.objects.all(), key=lambda town: alphabet.place(str(town)))
     return {
         "towns": [(town.pk, str(town), town.pk in found.towns) for town in towns],
         "ages": [(band, band_label(band), band in found.ages) for band in ages],

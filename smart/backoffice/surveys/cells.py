@@ -17,7 +17,7 @@ from enrollment.models import Subscriber, Town
 from smart.access import audit
 from smart.backoffice.pages import framed, page
 from smart.backoffice.surveys.sheets import SEE, by, survey_or_404
-from smart.lib import clock
+from smart.lib import alphabet, clock
 from surveys.models import Quota, Survey
 
 MOST_CELLS = 400
@@ -47,7 +47,7 @@ class CellsForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["towns"].choices = [  # type: ignore[attr-defined]
-            (str(town.pk), str(town)) for town in sorted(Town.objects.all(), key=str)
+            (str(town.pk), str(town)) for town in sorted(Town.objects.all(), key=lambda town: alphabet.place(str(town)))
         ]
 
     def clean_bands(self) -> list[tuple[int | None, int | None]]:

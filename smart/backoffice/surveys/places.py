@@ -8,6 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from enrollment.models import Fact, Interest
+from smart.lib import alphabet
 from surveys import scripts
 from surveys.models import Choice, Question, Survey, Version
 from surveys.models.questions import END, NOT_ELIGIBLE
@@ -74,8 +75,8 @@ class Place:
     @cached_property
     def interests(self) -> list[tuple[str, str]]:
         """Every interest."""
-        found = sorted((str(interest), str(interest.pk)) for interest in Interest.objects.all())
-        return [("", "—"), *((key, name) for name, key in found)]
+        found = [(str(interest.pk), str(interest)) for interest in Interest.objects.all()]
+        return [("", "—"), *sorted(found, key=lambda choice: alphabet.place(choice[1]))]
 
 
 def in_short(question: Question, most: int = 40) -> str:
