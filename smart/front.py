@@ -1,19 +1,22 @@
 """The front page, the language switch, and the answer to whether we are up."""
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.views import defaults
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from smart.lib import problems
 
 CODES = ("*555#", "*555*1#", "*555*00#", "*111*3#", "*555*6#", "*555*2#")
 
 
-@require_GET
+@require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """What SMART is and where to go."""
     return render(request, "front.html", {"local": settings.DEMO, "care": settings.CARE_NUMBERS})
@@ -47,13 +50,26 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return defaults.server_error(request)
 
 
-@require_GET
+class NotAllowedMiddleware:
+    """Says 405 in words, where Django says nothing: an address that is posted to, opened from the history."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not request.path.startswith("/api/"):
+            response.content = render_to_string("405.html", request=request)
+        return response
+
+
+@require_safe
 def icon(request: HttpRequest) -> HttpResponse:
     """Where browsers look for the icon; found when asked, for `manage.py` runs before the files are collected."""
     return redirect(static("icon.svg"))
 
 
-@require_GET
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """Up, and the database answers."""
     with connection.cursor() as cursor:

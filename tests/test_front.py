@@ -55,3 +55,18 @@ def test_what_one_may_not_open_is_said_on_a_page_of_ours() -> None:
     assert answer.status_code == 403
     assert "Бұл бетті ашуға рұқсатыңыз жоқ" in page
     assert "smart.css" in page
+
+
+@pytest.mark.django_db
+def test_an_address_that_only_takes_forms_says_so() -> None:
+    answer = Client(headers={"Accept-Language": "en"}).post("/")
+
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
+    assert "It only takes what a page sends to it." in answer.content.decode()
+    assert "It only takes" not in Client().post("/api/docs/").content.decode()
+
+
+@pytest.mark.django_db
+def test_head_is_answered_where_get_is() -> None:
+    assert Client().head("/").status_code == 200
+    assert Client().head("/healthz").status_code == 200

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from campaigns import partners
 from campaigns.models import Offer, OfferEvent
@@ -20,7 +20,7 @@ from smart.lib import clock
 _LATEST = 8
 
 
-@require_GET
+@require_safe
 @access.page()
 def overview(request: PortalRequest) -> HttpResponse:
     """Where the partner's offers stand, what needs somebody, what happened lately."""

@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns import partners
 from campaigns.models import PartnerClient
@@ -36,7 +36,7 @@ _CLIENTS = PartnerClient.objects.select_related("client", "partner").prefetch_re
 )
 
 
-@require_GET
+@require_safe
 @access.page(access.OWNERS)
 def key_list(request: PortalRequest) -> HttpResponse:
     """Programs and their keys."""

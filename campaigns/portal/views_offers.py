@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns import codes, offers
 from campaigns.drafts import LANGUAGES, Draft
@@ -32,7 +32,7 @@ _WITHDRAWN = {State.SUBMITTED}
 _ENDED = {State.APPROVED, State.LIVE}
 
 
-@require_GET
+@require_safe
 @access.page()
 def offer_list(request: PortalRequest) -> HttpResponse:
     """The partner's offers, newest change first, by state and by words of the title."""
@@ -94,7 +94,7 @@ def preview_message(request: PortalRequest) -> HttpResponse:
     return render(request, "partners/preview.html", {"previews": preview.of_form(request.POST.dict())})
 
 
-@require_GET
+@require_safe
 @access.page()
 def offer_page(request: PortalRequest, pk: int) -> HttpResponse:
     """One offer: its message, its facts, its history, and what can be done."""

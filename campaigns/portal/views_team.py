@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns import partners
 from campaigns.models import Invitation, PartnerMember
@@ -19,7 +19,7 @@ _MEMBERS = PartnerMember.objects.select_related("user", "partner")
 _WAITING = Invitation.objects.filter(accepted_at=None)
 
 
-@require_GET
+@require_safe
 @access.page()
 def team(request: PortalRequest) -> HttpResponse:
     """Everybody sees who is in the team."""

@@ -6,7 +6,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from campaigns.models import Upload
@@ -44,7 +44,7 @@ def upload_list(request: PortalRequest) -> HttpResponse:
     return render(request, "partners/uploads.html", context, status=422 if form.errors else 200)
 
 
-@require_GET
+@require_safe
 @access.page(access.EDITORS)
 def upload_page(request: PortalRequest, pk: int) -> HttpResponse:
     """The step that the upload has come to."""
@@ -71,7 +71,7 @@ def upload_page(request: PortalRequest, pk: int) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @access.page(access.EDITORS)
 def progress(request: PortalRequest, pk: int) -> HttpResponse:
     """The progress bar, asked for again and again; when the file is read or imported, the page shows the rows."""
@@ -111,7 +111,7 @@ def discard(request: PortalRequest, pk: int) -> HttpResponse:
     return redirect("partners:uploads")
 
 
-@require_GET
+@require_safe
 @access.page(access.EDITORS)
 def template(request: PortalRequest, kind: str) -> HttpResponse:
     """The file to begin with."""

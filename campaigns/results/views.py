@@ -6,7 +6,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from campaigns.models import Statement
 from campaigns.portal import access
@@ -19,7 +19,7 @@ _A_PAGE = 10
 _MEASURES = [name for name in told.MEASURES if name != "waiting"]
 
 
-@require_GET
+@require_safe
 @access.page()
 def page(request: PortalRequest) -> HttpResponse:
     """Results by campaign and offer, and the statements."""
@@ -49,7 +49,7 @@ def _result(published: publishing.Published, names: told.Names) -> dict[str, obj
     }
 
 
-@require_GET
+@require_safe
 @access.page()
 def export(request: PortalRequest, kind: str) -> Any:
     """All of it as a file."""
@@ -57,7 +57,7 @@ def export(request: PortalRequest, kind: str) -> Any:
     return exports.as_csv(rows, name="results") if kind == "csv" else exports.as_xlsx(rows, name="results")
 
 
-@require_GET
+@require_safe
 @access.page()
 def statement_file(request: PortalRequest, year: int, month: int, kind: str) -> Any:
     """A month's statement as a file; a month that has none is 404."""

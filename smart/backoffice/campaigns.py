@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from campaigns import launching
@@ -35,7 +35,7 @@ MOVING = (State.SCHEDULED, State.RUNNING, State.PAUSED)
 
 
 @page(_SEE)
-@require_GET
+@require_safe
 def look(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Everything about it on one page."""
     campaign = get_object_or_404(Campaign.objects.select_related("saved_audience"), pk=campaign_id)
@@ -55,7 +55,7 @@ def look(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 
 @page(_SEE)
-@require_GET
+@require_safe
 def forecast(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """What a launch would do now, or everything that is in its way: a piece of the page, for it takes a moment."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
@@ -68,7 +68,7 @@ def forecast(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 
 @page(_SEE)
-@require_GET
+@require_safe
 def progress(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """How far it is; when its state is another than the page knows, the page comes anew."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from campaigns.models import Campaign
@@ -30,7 +30,7 @@ def _launched() -> QuerySet[Campaign]:
     return Campaign.objects.filter(launched_at__isnull=False)
 
 
-@require_GET
+@require_safe
 def list_page(request: HttpRequest) -> HttpResponse:
     """The campaigns that were launched, the newest first."""
     found = Paginator(_launched().order_by("-starts_at", "-pk"), _A_PAGE).get_page(request.GET.get("page"))
@@ -38,7 +38,7 @@ def list_page(request: HttpRequest) -> HttpResponse:
     return render(request, "results/list.html", context)
 
 
-@require_GET
+@require_safe
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """One campaign's results; `offer` in the query narrows the parts to one of its offers.
 
@@ -141,7 +141,7 @@ def _uplift(counted: Figures) -> dict[str, Any] | None:
     }
 
 
-@require_GET
+@require_safe
 def export(request: HttpRequest, pk: int, kind: str) -> HttpResponseBase:
     """All figures of a campaign as a file, and when they were counted; the page while there are none."""
     campaign = get_object_or_404(_launched(), pk=pk)

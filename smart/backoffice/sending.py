@@ -12,7 +12,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from messaging import kinds, outbox, sql, transports, window
 from messaging.models import Message, MessageClass, Stream, TransportHealth
@@ -34,7 +34,7 @@ class Backlog:
     is_held: bool  # paused, or this database may not send: it leaves at no hour that can be told
 
 
-@require_GET
+@require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Show it."""
     now = clock.now()

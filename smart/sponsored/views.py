@@ -6,7 +6,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from campaigns.portal import access
 from campaigns.portal.access import PortalRequest
@@ -18,7 +18,7 @@ from surveys.results.questions import Asked
 _A_PAGE = 20
 
 
-@require_GET
+@require_safe
 @access.page()
 def survey_list(request: PortalRequest) -> HttpResponse:
     """The surveys the partner sponsors."""
@@ -27,7 +27,7 @@ def survey_list(request: PortalRequest) -> HttpResponse:
     return render(request, "survey_results/sponsor_list.html", {"page": found, "rows": rows, "enough": ENOUGH})
 
 
-@require_GET
+@require_safe
 @access.page()
 def survey_page(request: PortalRequest, pk: int) -> HttpResponse:
     """One of them; another partner's is 404. A query changes nothing."""

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from enrollment.models import Channel, Language, Town
@@ -64,7 +64,7 @@ def counting(request: HttpRequest, survey_id: int) -> HttpResponse | None:
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def count(request: HttpRequest, survey_id: int) -> HttpResponse:
     """Count the members to weigh to, then open the page that waits for it (`then`)."""
     given = wanted(request, survey_id, weighs=False)

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from smart.backoffice.pages import framed, page
 from smart.backoffice.survey_results import asking
@@ -26,7 +26,7 @@ PARTS = {
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def look(request: HttpRequest, survey_id: int) -> HttpResponse:
     """`row` is a question's code, `by` another's ("q:code") or a part's name."""
     if (waiting := asking.counting(request, survey_id)) is not None:

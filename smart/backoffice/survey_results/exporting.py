@@ -8,7 +8,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, Stream
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from smart.backoffice.pages import framed, page
@@ -22,7 +22,7 @@ _MOVING = (Export.State.WAITING, Export.State.MAKING)
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def as_csv(request: HttpRequest, survey_id: int) -> Any:
     """The answers as CSV, row by row: in words, or with `codes` as programs read them."""
     given = asking.wanted(request, survey_id)
@@ -55,7 +55,7 @@ def ask(request: HttpRequest, survey_id: int) -> HttpResponse:
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def look(request: HttpRequest, survey_id: int, export_id: int) -> HttpResponse:
     """How far a file is, and the file."""
     export = _export(survey_id, export_id)
@@ -69,7 +69,7 @@ def look(request: HttpRequest, survey_id: int, export_id: int) -> HttpResponse:
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def progress(request: HttpRequest, survey_id: int, export_id: int) -> HttpResponse:
     """The bar alone; when the file is there, the page comes anew."""
     export = _export(survey_id, export_id)
@@ -79,7 +79,7 @@ def progress(request: HttpRequest, survey_id: int, export_id: int) -> HttpRespon
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def fetch(request: HttpRequest, survey_id: int, export_id: int) -> Any:
     """The file."""
     export = _export(survey_id, export_id)

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from smart.backoffice.pages import framed, page
 from smart.backoffice.survey_results import asking
@@ -33,7 +33,7 @@ _OPTIONS = json.dumps(
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def look(request: HttpRequest, survey_id: int) -> HttpResponse:
     """Everything: two statements for how far people came, one for all answers, two more for weights."""
     if (waiting := asking.counting(request, survey_id)) is not None:
@@ -55,7 +55,7 @@ def look(request: HttpRequest, survey_id: int) -> HttpResponse:
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def live(request: HttpRequest, survey_id: int) -> HttpResponse:
     """The counts alone, which the page asks for anew while the survey runs."""
     given = asking.wanted(request, survey_id, weighs=False)

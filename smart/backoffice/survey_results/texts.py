@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from smart.backoffice.pages import framed, page
 from smart.backoffice.survey_results import asking
@@ -25,7 +25,7 @@ _A_PAGE = 50
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def look(request: HttpRequest, survey_id: int, code: str) -> HttpResponse:
     """The answers to one question, the latest first; `q` is what to search for."""
     given = asking.wanted(request, survey_id, weighs=False)

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from smart.backoffice.pages import framed, page
@@ -25,7 +25,7 @@ from surveys.models import Question, Survey, Version
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def questions(request: HttpRequest, survey_id: int) -> HttpResponse:
     """The questions of the draft, else of the version being asked; `version` in the address chooses another."""
     survey = survey_or_404(survey_id)

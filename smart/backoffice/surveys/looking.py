@@ -12,7 +12,7 @@ from django.utils.formats import localize
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from enrollment.audience.selection import Counts
@@ -39,7 +39,7 @@ _WHY: dict[str, str | Promise] = {
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def look(request: HttpRequest, survey_id: int) -> HttpResponse:
     """Everything about it on one page."""
     survey = survey_or_404(survey_id)
@@ -79,7 +79,7 @@ def _results(survey: Survey) -> str:
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def forecast(request: HttpRequest, survey_id: int) -> HttpResponse:
     """What a launch would do now, and everything that is in its way: a piece of the page, for it takes a moment."""
     survey = survey_or_404(survey_id)
@@ -106,7 +106,7 @@ def _counted(survey: Survey, now: datetime) -> Counts | None:
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def progress(request: HttpRequest, survey_id: int) -> HttpResponse:
     """How far it is; when its state is another than the page knows, the page comes anew."""
     survey = survey_or_404(survey_id)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from bonuses import operations as bonuses
 from enrollment.models import Language
@@ -32,7 +32,7 @@ _SALT = "survey.try"
 
 
 @page(SEE)
-@require_GET
+@require_safe
 def choose(request: HttpRequest) -> HttpResponse:
     """Which survey to try: the newest that have questions."""
     written = Exists(Question.objects.filter(version__survey=OuterRef("pk")))

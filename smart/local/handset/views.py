@@ -15,7 +15,7 @@ from django.utils import formats, timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from enrollment.models import Channel, Membership, Subscriber
 from messaging import outbox
@@ -40,7 +40,7 @@ _MOST_TYPED = 182
 _TO_THE_MINUTE = len("2026-12-01T00:00")
 
 
-@require_GET
+@require_safe
 @ensure_csrf_cookie
 def page(request: HttpRequest) -> HttpResponse:
     """The phone, its owner, its network and its clock."""
@@ -56,7 +56,7 @@ def page(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 def people(request: HttpRequest) -> JsonResponse:
     """Subscribers to choose from: by town, the last digits, or all; never a number."""
     return JsonResponse({"people": _described(_people(request.GET.get("q", "").replace("\0", "")[:40].strip()))})
@@ -155,7 +155,7 @@ def balance(data: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-@require_GET
+@require_safe
 def inbox(request: HttpRequest) -> JsonResponse:
     """The phone's messages, newest first, and how many are under way or wait in the outbox, with the reason."""
     person = request.GET.get("person", "")
