@@ -17,9 +17,9 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from campaigns import drafts, offers
 from campaigns.models import Offer
-from campaigns.portal import preview
+from campaigns.portal import history, preview
 from enrollment.models import Channel, Interest, Town
-from smart.lib import clock, confirm
+from smart.lib import alphabet, astana, clock, confirm
 from smart.lib.admin import ReadOnlyAdmin
 from smart.lib.errors import Refusal
 
@@ -81,7 +81,7 @@ class OfferAdmin(ReadOnlyAdmin):
             offer=offer,
             phones=preview.of_offer(offer),
             facts=_facts(offer),
-            events=offer.events.order_by("-at", "-pk"),
+            steps=history.told_to_staff(offer.events.order_by("-at", "-pk"), partner=offer.partner),
             may_decide=may_judge and offer.state == State.SUBMITTED,
             may_end=may_judge and offer.state in (State.APPROVED, State.LIVE),
         )
@@ -180,11 +180,12 @@ def _facts(offer: Offer) -> list[tuple[str, str]]:
     """What it is besides its text, in words; what is not said is left out."""
     towns = [str(town) for town in Town.objects.filter(code__in=offer.towns)] if offer.towns else []
     interests = offer.interests or offer.category.interests
+    names = history.names_for_staff(offer.partner)
     told = [
         (_("partner"), str(offer.partner)),
         (_("category"), str(offer.category)),
         (_("valid"), f"{offer.valid_from:%d.%m.%Y} – {offer.valid_to:%d.%m.%Y}"),
-        (_("towns"), ", ".join(sorted(towns)) or _("the whole country")),
+        (_("towns"), ", ".join(sorted(towns, key=alphabet.place)) or _("the whole country")),
         (_("interests"), ", ".join(str(one) for one in Interest.objects.filter(code__in=interests))),
         (_("from what age"), str(offer.effective_min_age or "")),
         (_("channels"), ", ".join(str(Channel(code).label) for code in offer.channels)),
@@ -193,8 +194,8 @@ def _facts(offer: Offer) -> list[tuple[str, str]]:
         (_("telephone of the shop"), offer.phone),
         (_("link"), offer.url),
         (_("leads elsewhere, to addresses not agreed"), ", ".join(drafts.foreign_links(offer))),
-        (_("submitted"), _by(offer.submitted_by, offer.submitted_at)),
-        (_("decided"), _by(offer.decided_by, offer.decided_at)),
+        (_("submitted"), _by(offer.submitted_by, offer.submitted_at, names)),
+        (_("decided"), _by(offer.decided_by, offer.decided_at, names)),
         (_("why it was rejected"), offer.reason),
     ]
     return [(name, value) for name, value in told if value]
@@ -208,5 +209,5 @@ def _codes(offer: Offer) -> str:
     return shown if offer.uses == 1 or offer.codes == Offer.Codes.SHARED else f"{shown} (× {offer.uses})"
 
 
-def _by(who: str, at: datetime | None) -> str:
-    return f"{who}, {at.astimezone():%d.%m.%Y %H:%M}" if at else ""
+def _by(who: str, at: datetime | None, names: dict[str, str]) -> str:
+    return f"{history.by_for_staff(who, names)}, {at.astimezone(astana.ZONE):%d.%m.%Y %H:%M}" if at else ""

@@ -1,4 +1,4 @@
-"""Steps of offers in words for the partner: its own people by name, our staff as SMART."""
+"""Steps of offers in words: for the partner its own people by name, our staff as SMART; for staff everybody by name."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,17 +26,48 @@ def told(events: Iterable[OfferEvent], *, partner: Partner) -> list[Step]:
     found = list(events)
     people = PartnerMember.objects.filter(partner=partner).select_related("user") if found else []
     names = {f"partner:{one.user.username}": one.user.first_name or one.user.email for one in people}
-    return [
-        Step(
-            at=event.at,
-            by=name_in_words(event.by, names),
-            offer=event.offer,
-            state=event.after,
-            words=_("edited") if event.before == event.after else event.get_after_display(),
-            note="" if event.note == "edited" else event.note,
-        )
-        for event in found
-    ]
+    return [_step(event, name_in_words(event.by, names)) for event in found]
+
+
+def told_to_staff(events: Iterable[OfferEvent], *, partner: Partner) -> list[Step]:
+    """Return the steps with everybody by name."""
+    names = names_for_staff(partner)
+    return [_step(event, by_for_staff(event.by, names)) for event in events]
+
+
+def _step(event: OfferEvent, by: str) -> Step:
+    return Step(
+        at=event.at,
+        by=by,
+        offer=event.offer,
+        state=event.after,
+        words=_("edited") if event.before == event.after else event.get_after_display(),
+        note="" if event.note == "edited" else event.note,
+    )
+
+
+def names_for_staff(partner: Partner) -> dict[str, str]:
+    """The partner's people as staff know them."""
+    people = PartnerMember.objects.filter(partner=partner).select_related("user", "partner")
+    return {f"partner:{one.user.username}": _known_as(one) for one in people}
+
+
+def _known_as(one: PartnerMember) -> str:
+    return f"{one.user.first_name or one.user.email} ({one.get_role_display()}, {one.partner})"
+
+
+def by_for_staff(by: str, names: dict[str, str]) -> str:
+    """Who did it: a person of the partner's, a program, a colleague, or a job of ours."""
+    if by in names:
+        return names[by]
+    kind, _colon, name = by.partition(":")
+    words = {
+        "staff": "%(name)s",
+        "client": _("program “%(name)s”"),
+        "partner": _("somebody who left the partner (%(name)s)"),
+        "job": _("the programme itself"),
+    }
+    return words.get(kind, by) % {"name": name} if name else by
 
 
 def name_in_words(by: str, names: dict[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Offers as staff judge them, and partners as staff take them on: who may, what is asked first, what is refused."""
 
 import html
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from django.test import Client
 from campaigns import drafts, offers
 from campaigns.models import Offer, OfferEvent, Partner, PartnerMember
 from smart.access.models import AuditEvent
-from tests.campaigns.conftest import DRAFT
+from tests.campaigns.conftest import DRAFT, NOW
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
 LIST = "/admin/campaigns/offer/"
@@ -72,7 +73,21 @@ def test_the_page_shows_the_message_in_each_language_with_its_size(staff: Staff,
     assert page.count("<blockquote>Кофе -30%, код ARBAT30</blockquote>") == 3
     assert "UCS-2 × 1" in page
     assert "written in: Russian" in page
-    assert "partner:dana" in page
+    assert "somebody who left the partner (dana)" in page
+
+
+def test_who_did_it_is_told_by_name(staff: Staff, make_offer: Make, partner: Partner) -> None:
+    user = User.objects.create_user("dana", email="dana@arbat.example", first_name="Dana Omarova")
+    PartnerMember.objects.create(user=user, partner=partner, role="editor", joined_at=NOW)
+    offer = make_offer("approved")
+    offers.go_live(offers=[offer], by="job:feed_campaigns", now=NOW)
+
+    page = staff("marketing").get(page_of(offer)).content.decode()
+
+    assert "Dana Omarova (editor, Arbat Coffee)" in page
+    assert "<td>erlan</td>" in page
+    assert "<td>the programme itself</td>" in page
+    assert not re.search(r"(partner|staff|job):", page.partition("Its way so far")[2])
 
 
 def test_a_text_is_shown_as_text(staff: Staff, make_offer: Make) -> None:
