@@ -41,18 +41,18 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Uplift:
-    """Who redeemed a code of the campaign's partners since being placed: those to be written to, and the holdout."""
+class Compared:
+    """How many did something since being placed: of those to be written to, and of the holdout."""
 
     members: int
-    members_redeemed: int
+    members_did: int
     held_out: int
-    held_out_redeemed: int
+    held_out_did: int
 
     @property
     def difference(self) -> Difference:
         """How much larger the first share is."""
-        return difference(self.members_redeemed, self.members, self.held_out_redeemed, self.held_out)
+        return difference(self.members_did, self.members, self.held_out_did, self.held_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ class Figures:
     parts: dict[tuple[int | None, str], dict[Any, Tally]]
     reasons: dict[int | None, dict[tuple[str, str], int]]  # (state, why) of what was not delivered
     held_out: int
-    uplift: Uplift | None  # None: no holdout, or no offer with a code for each
+    uplift: Compared | None  # redeemed a code of its partners; None: no holdout, or no offer with a code for each
     shared: dict[int, int]  # redemptions of codes for all, by offer
+    leaving: Compared | None = None  # left by own wish; None: no holdout
 
     @property
     def matched(self) -> int:
@@ -111,14 +112,19 @@ GROUP BY GROUPING SETS ((), (offer), (town), (offer, town), (hour), (offer, hour
 _BITS = {0b011111: "town", 0b101111: "hour", 0b110111: "language", 0b111011: "variant", 0b111101: "channel"}
 _BY_STATE, _TOTAL = 0b111110, 0b111111
 _NOT_A_REASON = frozenset({"", "waiting", "claimed", "submitted", "delivered"})
-_UPLIFT = """
-SELECT p.variant_id IS NULL, count(*), count(*) FILTER (WHERE took.at >= p.placed_at)
+_COMPARED = """
+SELECT p.variant_id IS NULL, count(*), count(*) FILTER (WHERE took.at >= p.placed_at), count(gone.subscriber_id)
 FROM campaigns_placement p LEFT JOIN (
     SELECT subscriber_id, max(at) AS at FROM campaigns_redemption
     WHERE subscriber_id IS NOT NULL AND at >= %(since)s AND at < %(until)s
       AND partner_id IN (SELECT partner_id FROM campaigns_offer WHERE id = ANY(%(offers)s))
     GROUP BY 1
 ) took ON took.subscriber_id = p.subscriber_id
+LEFT JOIN (
+    SELECT DISTINCT subscriber_id FROM campaigns_placement q JOIN enrollment_membership l USING (subscriber_id)
+    WHERE q.campaign_id = %(campaign)s AND l.left_reason = 'opt_out' AND l.left_at >= q.placed_at
+      AND l.left_at >= %(since)s AND l.left_at < %(settled)s
+) gone ON gone.subscriber_id = p.subscriber_id
 WHERE p.campaign_id = %(campaign)s GROUP BY 1
 """
 _SHARED = """
@@ -148,21 +154,26 @@ def of(campaign: Campaign) -> Figures:
             parts[which, dimension][keys[DIMENSIONS.index(dimension)]] = tally
         elif state not in _NOT_A_REASON:
             reasons[which][state, why] = tally.placed
-    uplift = _uplift(given)
+    uplift, leaving = _compared(given)
+    is_compared = bool(uplift.held_out and uplift.members)
     can_tell = any(offer.codes == Offer.Codes.UNIQUE for offer in offers)
     return Figures(
         totals=totals,
         parts=parts,
         reasons=reasons,
         held_out=uplift.held_out,
-        uplift=uplift if uplift.held_out and uplift.members and can_tell else None,
+        uplift=uplift if is_compared and can_tell else None,
         shared=dict(_rows(_SHARED, given)),
+        leaving=leaving if is_compared else None,
     )
 
 
-def _uplift(given: dict[str, Any]) -> Uplift:
-    counted = {is_held_out: (members, took) for is_held_out, members, took in _rows(_UPLIFT, given)}
-    return Uplift(*counted.get(False, (0, 0)), *counted.get(True, (0, 0)))
+def _compared(given: dict[str, Any]) -> tuple[Compared, Compared]:
+    """Who redeemed, who left, of those placed to be written to and of the holdout."""
+    counted = {is_held_out: tuple(row) for is_held_out, *row in _rows(_COMPARED, given)}
+    members, took, left = counted.get(False, (0, 0, 0))
+    held_out, also_took, also_left = counted.get(True, (0, 0, 0))
+    return Compared(members, took, held_out, also_took), Compared(members, left, held_out, also_left)
 
 
 def _given(campaign: Campaign, offers: list[Offer]) -> dict[str, Any]:
@@ -175,6 +186,7 @@ def _given(campaign: Campaign, offers: list[Offer]) -> dict[str, Any]:
         "since": since,
         "until": redeemable_until(campaign, offers),
         "within": OPT_OUT_WITHIN,
+        "settled": (campaign.finished_at or campaign.ends_at) + OPT_OUT_WITHIN,
     }
 
 

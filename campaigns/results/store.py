@@ -12,7 +12,7 @@ from django.db import transaction
 
 from campaigns.models import Campaign, CountedResult
 from campaigns.results import figures
-from campaigns.results.figures import DIMENSIONS, Figures, Tally, Uplift
+from campaigns.results.figures import DIMENSIONS, Compared, Figures, Tally
 
 AT_ONCE = 50_000  # messages made: up to here whoever asks counts
 REST = timedelta(minutes=1)  # between two countings of a large campaign
@@ -93,6 +93,7 @@ def written(counted: Figures) -> dict[str, Any]:
         ],
         "held_out": counted.held_out,
         "uplift": None if counted.uplift is None else asdict(counted.uplift),
+        "leaving": None if counted.leaving is None else asdict(counted.leaving),
         "shared": [[offer, count] for offer, count in counted.shared.items()],
     }
 
@@ -112,12 +113,17 @@ def read(kept: Any) -> Figures:
     reasons: dict[int | None, dict[tuple[str, str], int]] = {offer: {} for offer in totals}
     for offer, state, why, count in kept["reasons"]:
         reasons[offer][state, why] = count
-    uplift = kept["uplift"]
     return Figures(
         totals=totals,
         parts=parts,
         reasons=reasons,
         held_out=kept["held_out"],
-        uplift=None if uplift is None else Uplift(**uplift),
+        uplift=_compared(kept["uplift"]),
         shared=dict(kept["shared"]),
+        leaving=_compared(kept.get("leaving")),
     )
+
+
+def _compared(kept: dict[str, int] | None) -> Compared | None:
+    """Rows of before leaving was compared say "redeemed" of who did it."""
+    return None if kept is None else Compared(**{name.replace("redeemed", "did"): n for name, n in kept.items()})

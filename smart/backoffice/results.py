@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from campaigns.models import Campaign
 from campaigns.results import exports, figures, store, told
-from campaigns.results.figures import Figures, Tally
+from campaigns.results.figures import Compared, Figures, Tally
 from smart.lib import clock
 
 _SEE = "campaigns.view_campaign"
@@ -80,7 +80,8 @@ def _figures(campaign: Campaign, counted: Figures, wanted: str) -> dict[str, Any
         "measures": list(told.MEASURES.values()),
         "parts": _parts(counted, offer, names),
         "reasons": _reasons(counted, offer),
-        "uplift": _uplift(counted),
+        "uplift": _compared(counted.uplift),
+        "leaving": _compared(counted.leaving),
     }
 
 
@@ -124,16 +125,15 @@ def _reasons(counted: Figures, offer: int | None) -> list[tuple[str, int]]:
     return sorted(found, key=lambda one: -one[1])
 
 
-def _uplift(counted: Figures) -> dict[str, Any] | None:
-    """The comparison with the holdout in per cent and points of it."""
-    found = counted.uplift
+def _compared(found: Compared | None) -> dict[str, Any] | None:
+    """A comparison with the holdout in per cent and points of it."""
     if found is None:
         return None
     difference = found.difference
     return {
         "counts": found,
-        "members_rate": 100 * found.members_redeemed / found.members,
-        "held_out_rate": 100 * found.held_out_redeemed / found.held_out,
+        "members_rate": 100 * found.members_did / found.members,
+        "held_out_rate": 100 * found.held_out_did / found.held_out,
         "points": 100 * difference.value,
         "low": 100 * difference.low,
         "high": 100 * difference.high,

@@ -169,9 +169,30 @@ def test_uplift_compares_codes_of_one_s_own_with_the_holdout_s(
 
     uplift = figures.of(campaign).uplift
 
-    assert uplift == figures.Uplift(len(written_to), 5, len(held), 1)
+    assert uplift == figures.Compared(len(written_to), 5, len(held), 1)
     assert uplift.difference.value == pytest.approx(5 / len(written_to) - 1 / len(held))
     assert uplift.difference.low < uplift.difference.value < uplift.difference.high
+
+
+def test_leaving_is_compared_with_the_holdout_also_where_no_code_is(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    """Of their own wish, after being placed, until two days after the end; whoever is gone otherwise is not counted."""
+    people = [member() for _ in range(40)]
+    campaign = run(make_campaign(holdout=50))
+    held = set(Placement.objects.filter(variant=None).values_list("subscriber_id", flat=True))
+    here, there = ([one for one in people if (one.pk in held) == is_held] for is_held in (False, True))
+    for person in [*here[:3], there[0]]:
+        programme.opt_out(subscriber=person, by="ussd", now=NOW + timedelta(days=1))
+    programme.opt_out(subscriber=there[1], by="ussd", now=campaign.ends_at + figures.OPT_OUT_WITHIN)
+    Membership.objects.filter(subscriber=there[2]).update(
+        left_at=NOW + timedelta(days=1), left_by="import", left_reason="gone", consents=0
+    )
+
+    counted = figures.of(campaign)
+
+    assert counted.uplift is None
+    assert counted.leaving == figures.Compared(len(here), 3, len(there), 1)
 
 
 def test_variants_are_told_apart(

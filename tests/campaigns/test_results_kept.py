@@ -13,7 +13,7 @@ from django.test import Client
 
 from campaigns.models import Campaign, CountedResult, Offer, Partner, PublishedResult
 from campaigns.results import figures, publishing, store
-from campaigns.results.figures import Figures, Tally, Uplift
+from campaigns.results.figures import Compared, Figures, Tally
 from enrollment.models import Subscriber
 from messaging.models import Message
 from tests.campaigns.test_campaigns import NOW, make_campaign, member
@@ -77,11 +77,23 @@ def test_uplift_and_codes_for_all_are_kept_too() -> None:
         parts=nothing | {(7, "hour"): {None: Tally(placed=1), 12: Tally(placed=2)}},
         reasons={None: {("failed", "rejected"): 1}, 7: {}},
         held_out=4,
-        uplift=Uplift(3, 1, 4, 0),
+        uplift=Compared(3, 1, 4, 0),
         shared={7: 2},
+        leaving=Compared(3, 0, 4, 1),
     )
 
     assert store.read(store.written(counted)) == counted
+
+
+def test_what_was_kept_before_leaving_was_compared_is_read() -> None:
+    kept = store.written(Figures({None: Tally()}, {}, {None: {}}, 4, None, {})) | {
+        "uplift": {"members": 3, "members_redeemed": 1, "held_out": 4, "held_out_redeemed": 2}
+    }
+    del kept["leaving"]
+
+    found = store.read(kept)
+
+    assert (found.uplift, found.leaving) == (Compared(3, 1, 4, 2), None)
 
 
 def test_a_small_campaign_is_counted_at_once(
