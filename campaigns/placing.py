@@ -12,7 +12,7 @@ from campaigns import codes, drafts, scoring
 from campaigns.models import Campaign, Offer, Variant
 from enrollment.audience import definition, selection
 from enrollment.audience.selection import Counts, Exclusion
-from enrollment.models import Channel, Interest, Language, Purpose, Town
+from enrollment.models import Channel, Consents, Interest, Language, Purpose, Town
 from messaging import outbox
 from messaging.models import MessageClass
 from smart.lib import astana, segments
@@ -28,10 +28,7 @@ v.language = s.language AND (v.towns = '{}' OR s.town_id = ANY(v.towns))
 AND (v.born_by IS NULL OR s.birth_date <= v.born_by) AND (had.offers IS NULL OR v.offer_id <> ALL(had.offers))
 """
 _TURN = f"{VARIANT_DRAW} >= v.low AND {VARIANT_DRAW} < v.high"
-_CHANNEL = """
-(SELECT ch.name FROM unnest(%(channels)s::text[], %(bits)s::int[]) WITH ORDINALITY AS ch (name, bit, place)
- WHERE m.consents & ch.bit <> 0 AND ch.name = ANY(v.channels) ORDER BY ch.place LIMIT 1)
-"""
+_CHANNEL = "v.channels[1 + m.consents]"  # by what a member has agreed to: the first of the campaign's that may be taken
 _HAD = """
 LEFT JOIN (SELECT subscriber_id, array_agg(DISTINCT offer_id) AS offers FROM campaigns_placement
            WHERE offer_id = ANY(%(offers)s) GROUP BY 1) had ON had.subscriber_id = s.id
@@ -105,21 +102,33 @@ _SCORE = f"""
 (r.rate * (1 + {scoring.INTEREST_WEIGHT} * (s.interests & v.interests <> 0)::int
              + {scoring.TOWN_WEIGHT} * (v.towns <> '{{}}')::int))
 """
-# The range is said of s, too: the planner does not carry it over from m, and the two are merged by it.
-_BEST = f"""
+# Of several offers the best, or at random. Of one offer's variants a member has the turn of one: nothing to be sorted.
+_CHOICE = f"""
+    ORDER BY CASE WHEN {CHANCE_DRAW} < %(exploration)s
+                  THEN (hashint8extended(s.id, %(seed)s + 100 + v.offer_id) & 2147483647)::float8
+                  ELSE {_SCORE} END DESC, v.offer_id
+    LIMIT 1
+"""
+
+
+def _offer_for_each(choice: str = "") -> str:
+    """A join of each member with his offer: of those that fit him, the one `choice` leaves.
+
+    The range is said of s, too: the planner does not carry it over from m, and the two are merged by it.
+    """
+    return f"""
 JOIN LATERAL (
     SELECT v.variant_id, v.offer_id, v.is_unique, v.text_language, v.text, v.encoding, v.segments, v.not_after,
            {_CHANNEL} AS channel, s.interests & v.interests <> 0 AS shares_interest, v.towns <> '{{}}' AS is_in_town,
            r.rate, {CHANCE_DRAW} < %(exploration)s AS is_explored, {_SCORE} AS score
     FROM offered v
-    CROSS JOIN LATERAL (SELECT v.rates[array_position(%(r_segments)s::text[], {scoring.SEGMENT})] AS rate OFFSET 0) r
-    WHERE {_FITS} AND {_TURN} AND m.consents & v.consents <> 0
-    ORDER BY CASE WHEN {CHANCE_DRAW} < %(exploration)s
-                  THEN (hashint8extended(s.id, %(seed)s + 100 + v.offer_id) & 2147483647)::float8
-                  ELSE {_SCORE} END DESC, v.offer_id
-    LIMIT 1
+    CROSS JOIN LATERAL (SELECT v.rates[{scoring.SEGMENT}] AS rate OFFSET 0) r
+    WHERE {_FITS} AND {_TURN} AND m.consents & v.consents <> 0 {choice}
 ) b ON s.id >= %(first)s AND s.id < %(after)s
 """
+
+
+_BEST, _ONLY = _offer_for_each(_CHOICE), _offer_for_each("LIMIT 1")
 _OFFERED_LIMIT = 200
 
 
@@ -172,7 +181,7 @@ def place(*, campaign: Campaign, first: int, after: int, limit: int, now: dateti
         exclusions=exclusions,
         first=first,
         after=after,
-        also=_BEST,
+        also=_BEST if len({variant.offer_id for variant in variants}) > 1 else _ONLY,
     )
     given = {**people.given, **_given(campaign, variants, now), "limit": limit}
     assert campaign.stream is not None
@@ -191,6 +200,8 @@ def place(*, campaign: Campaign, first: int, after: int, limit: int, now: dateti
 
 def _next(campaign: Campaign, *, first: int, after: int, limit: int) -> int:
     """Where to go on: behind the range, or behind the last one placed when the limit cut it short."""
+    if limit >= after - first:
+        return after
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), max(subscriber_id) FROM campaigns_placement"
@@ -246,17 +257,15 @@ def _given(campaign: Campaign, variants: Sequence[Variant], now: datetime) -> di
         "seed": campaign.pk * 1_000_003,
         "holdout": campaign.holdout / 100,
         "exploration": campaign.exploration / 100,
-        "channels": [channel.value for channel in channels],
-        "bits": [selection.mask(Purpose.OFFERS, [channel]) for channel in channels],
         "offers": offers,
-        "r_segments": list(scoring.SEGMENTS),
+        **scoring.ages(now),
     }
     columns: dict[str, list[Any]] = {
         "variant": [one.variant.pk for one in said],
         "offer": [one.variant.offer_id for one in said],
         "low": [shares[one.variant.pk][0] for one in said],
         "high": [shares[one.variant.pk][1] for one in said],
-        "channels": [",".join(one.variant.offer.channels) for one in said],
+        "channels": [",".join(_channel_by_consents(channels, one.variant.offer)) for one in said],
         "towns": [",".join(str(towns[code]) for code in one.variant.offer.towns if code in towns) for one in said],
         "born": [_born_by(one.variant.offer, today) for one in said],
         "interests": [sum(1 << bits[code] for code in _interests(one.variant.offer) if code in bits) for one in said],
@@ -299,6 +308,14 @@ def _shares(variants: Sequence[Variant]) -> dict[int, tuple[float, float]]:
             found[variant.pk] = (low / total, (low + variant.share) / total)
             low += variant.share
     return found
+
+
+def _channel_by_consents(channels: Sequence[Channel], offer: Offer) -> list[str]:
+    """The channel for each set of consents a member may have: the campaign's order, as far as the offer allows."""
+    bits = [(channel, selection.mask(Purpose.OFFERS, [channel])) for channel in channels if channel in offer.channels]
+    return [
+        next((channel.value for channel, bit in bits if consents & bit), "") for consents in range(Consents.ALL + 1)
+    ]
 
 
 def _interests(offer: Offer) -> list[str]:

@@ -9,23 +9,31 @@ of the audience gets any fitting offer by chance, so that a good one is found th
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import connection
+
+from enrollment.audience.selection import years_before
+from smart.lib import astana
 
 INTEREST_WEIGHT = 1.0
 TOWN_WEIGHT = 0.3
 PRIOR = 50
 FIRST_RATE = 0.02
 
-# Over s (enrollment_subscriber): a letter for the age, one for the gender.
-SEGMENT = """
-(CASE WHEN s.birth_date IS NULL THEN 'x' WHEN s.birth_date > %(now)s::date - interval '25 years' THEN 'a'
-      WHEN s.birth_date > %(now)s::date - interval '35 years' THEN 'b'
-      WHEN s.birth_date > %(now)s::date - interval '50 years' THEN 'c' ELSE 'd' END
- || CASE WHEN s.gender = '' THEN 'x' ELSE s.gender END)
-"""
+# A letter for the age (under 25, 35, 50, older, not told), one for the gender.
 SEGMENTS = tuple(age + gender for age in "abcdx" for gender in "fmx")
+# The place of a member's segment among them, from 1, over s (enrollment_subscriber); parameters: `ages`.
+SEGMENT = """
+(1 + 3 * CASE WHEN s.birth_date IS NULL THEN 4 WHEN s.birth_date > %(under_25)s THEN 0
+              WHEN s.birth_date > %(under_35)s THEN 1 WHEN s.birth_date > %(under_50)s THEN 2 ELSE 3 END
+   + CASE s.gender WHEN 'f' THEN 0 WHEN 'm' THEN 1 ELSE 2 END)
+"""
+
+
+def ages(now: datetime) -> dict[str, date]:
+    """The days after which the members of each age were born; the day is Astana's."""
+    return {f"under_{age}": years_before(astana.day_of(now), age) for age in (25, 35, 50)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ def rates(*, offers: Iterable[int], now: datetime) -> list[Rate]:
     """Learn the rates of these offers, for every segment, from ninety days of placements and redemptions."""
     wanted = list(offers)
     with connection.cursor() as cursor:
-        cursor.execute(_TAKEN, {"now": now, "offers": wanted})
+        cursor.execute(_TAKEN, {"now": now, "offers": wanted, **ages(now)})
         told = cursor.fetchall()
         cursor.execute("SELECT id, category_id FROM campaigns_offer WHERE id = ANY(%s)", [wanted])
         category_of = dict(cursor.fetchall())
@@ -62,7 +70,7 @@ def rates(*, offers: Iterable[int], now: datetime) -> list[Rate]:
     for offer, category, segment, shown, taken in told:
         seen, took = of_category.get(category, (0, 0))
         of_category[category] = (seen + shown, took + taken)
-        of_segment[offer, segment] = (shown, taken)
+        of_segment[offer, SEGMENTS[segment - 1]] = (shown, taken)
     found = []
     for offer in wanted:
         base = drawn(*of_category.get(category_of[offer], (0, 0)), towards=FIRST_RATE)

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 
-from campaigns import codes, launching, offers, placing
+from campaigns import codes, launching, offers, placing, scoring
 from campaigns.models import Campaign, Offer, Placement, PromoCode, Variant
 from enrollment.models import Interest, Membership, Subscriber, Town
 from messaging.models import Contact, Message, Stream
@@ -465,6 +465,51 @@ def test_a_part_of_the_budget_goes_on_behind_the_last_one_placed(
 
     campaign.refresh_from_db()
     assert campaign.watermark == people[1] + 1
+
+
+def test_one_offer_s_variants_are_dealt_as_several_offers_would_be(
+    member: Callable[..., Subscriber],
+    make_campaign: Callable[..., Campaign],
+    make_offer: Callable[..., Offer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is left out where there is nothing to choose changes nothing: who gets which text, by which channel, why."""
+    for number in range(60):
+        member(
+            language=("kk", "ru")[number % 2], birth_date=date(1950 + number, 1, 1), gender=("f", "m", "")[number % 3]
+        )
+    dialers = list(Membership.objects.values_list("pk", flat=True))[::7]
+    Membership.objects.filter(pk__in=dialers).update(consents=2)
+    offer = make_offer("approved", channels=("sms", "ussd"))
+    campaign = make_campaign(offer, holdout=20, exploration=30)
+    Variant.objects.create(campaign=campaign, offer=offer, label="B", text_ru="Другой текст", share=40)
+    campaign = launching.launch(campaign=campaign, by=ME, now=NOW)
+    end = Subscriber.objects.latest("pk").pk + 1
+
+    def placed() -> list[Any]:
+        with transaction.atomic():
+            placing.place(campaign=campaign, first=0, after=end, limit=end, now=NOW)
+            placements = Placement.objects.values_list("subscriber", "variant", "offer", "score", "is_explored")
+            messages = Message.objects.filter(message_class="offer").values_list(
+                "subscriber", "channel", "text", "reason"
+            )
+            found = [sorted(placements), sorted(messages)]
+            transaction.set_rollback(True)
+        return found
+
+    dealt = placed()
+    monkeypatch.setattr(placing, "_ONLY", placing._BEST)
+
+    assert dealt == placed()
+    assert len({variant for _subscriber, variant, *_rest in dealt[0]}) == 3  # A, B and the holdout
+
+
+def test_who_is_how_old_is_asked_of_the_day_in_astana() -> None:
+    """At 19:00 UTC it is the next day there, and somebody's birthday."""
+    evening = datetime(2026, 12, 1, 19, tzinfo=UTC)
+
+    assert scoring.ages(evening)["under_25"] == date(2001, 12, 2)
+    assert scoring.ages(evening - timedelta(seconds=1))["under_25"] == date(2001, 12, 1)
 
 
 def test_placing_costs_a_fixed_number_of_statements(
