@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
+from enrollment import operations
 from enrollment.models import (
     ConsentEvent,
     ConsentText,
@@ -131,7 +132,8 @@ class ConsentTextAdmin(ModelAdmin):
             ) % {"text": text}
             return confirm.ask(self, request, text, does=_("Publish"), what=what)
         else:
-            ConsentText.objects.filter(pk=text.pk, published_at=None).update(published_at=clock.now())
+            by = f"staff:{request.user.get_username()}"
+            operations.publish_consent_text(text=text, by=by, now=clock.now())
             messages.success(request, _("Published: it is shown from now on."))
         return redirect(confirm.page_of(text))
 

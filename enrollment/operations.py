@@ -19,6 +19,7 @@ from enrollment.models import (
     Subscriber,
     SubscriberFact,
 )
+from smart.access import audit
 from smart.lib import statements
 from smart.lib.errors import Refusal
 
@@ -231,3 +232,12 @@ def learn(*, subscriber_id: int, facts: Mapping[int, str], interests: Sequence[i
 def current_consent_text() -> ConsentText:
     """The newest published consent text."""
     return ConsentText.objects.filter(published_at__isnull=False).order_by("-version")[:1].get()
+
+
+@transaction.atomic
+def publish_consent_text(*, text: ConsentText, by: str, now: datetime) -> bool:
+    """Show this text from now on, for good; False when it was published already."""
+    if not ConsentText.objects.filter(pk=text.pk, published_at=None).update(published_at=now):
+        return False
+    audit.record(by=by, action="publish_consent_text", subject=f"consent_text:{text.version}", now=now)
+    return True

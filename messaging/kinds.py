@@ -58,6 +58,7 @@ WHY = {
     "time_over": _("its time was over"),
     "late": _("could not leave in time"),
     "retry": _("the network did not take it; it is tried again"),
+    "not_reached": _("rung three times: busy, or not answered"),
     "not_handed": _("not handed over in time; it is tried again"),
     "repeat": _("hand-over uncertain; repeated once"),
     "rejected": _("the network refused it"),

@@ -1,5 +1,6 @@
 """What transports to HTTP gateways share: options, connections, and what a failed request means for its message."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ _MISCONFIGURED_SECONDS = 30.0
 _BUSY = {429, 503}
 
 
-class HttpTransport(Configured):
+class HttpTransport(Configured, ABC):
     """Hands each message over in a request of its own, several at once over kept-alive connections.
 
     Options: url, ca_file, connections, timeout_seconds. A kind says how one message goes (`_hand_over`), and which
@@ -59,9 +60,9 @@ class HttpTransport(Configured):
         except Unanswered as error:
             return Outcome(message, Verdict.UNCERTAIN, error=str(error))
 
+    @abstractmethod
     def _hand_over(self, message: Outgoing) -> Outcome:
         """Hand over one message. May raise TooLate, NotSent or Unanswered."""
-        raise NotImplementedError
 
     def _put_off(self, message: Outgoing, answer: Answer, *, is_ours: bool = False) -> Outcome | None:
         """The outcome of an answer that means "not now", or that we are set up wrongly; None of any other."""

@@ -7,10 +7,17 @@ from typing import Any
 from messaging.sql.statements import array, rows
 from smart.lib import astana
 
+MOST_RINGS = 3  # of one message: whoever is busy or does not answer so often is left in peace
+RUNG = ("busy", "no_answer")
+
 # What a hand-over came to. A sender that was swept meanwhile changes nothing, but for what clears up an unknown.
 _MARK = """
 WITH told AS (
-    SELECT * FROM unnest(%(months)s::date[], %(ids)s::bigint[], %(verdicts)s::text[], %(errors)s::text[],
+    SELECT t.*, t.verdict = 'retry' AND t.error = ANY(%(rung)s) AND %(most_rings)s <= 1 + (
+        SELECT count(*) FROM messaging_attempt a
+        WHERE a.month = t.month AND a.message_id = t.id AND a.outcome = 'retry' AND a.error = ANY(%(rung)s)
+    ) AS is_given_up
+    FROM unnest(%(months)s::date[], %(ids)s::bigint[], %(verdicts)s::text[], %(errors)s::text[],
         %(answers)s::text[], %(retries)s::float8[], %(finals)s::bool[], %(valid)s::timestamptz[])
         AS t (month, id, verdict, error, answer, retry_after, is_final, valid_until)
 ), moved AS (
@@ -20,12 +27,12 @@ WITH told AS (
             WHEN 'rejected' THEN 'failed'
             WHEN 'uncertain' THEN CASE WHEN m.message_class = 'service' AND m.attempts = 0 THEN 'waiting'
                                        ELSE 'unknown' END
-            ELSE 'waiting' END,
+            ELSE CASE WHEN t.is_given_up THEN 'failed' ELSE 'waiting' END END,
         why = CASE t.verdict
             WHEN 'accepted' THEN ''
             WHEN 'uncertain' THEN CASE WHEN m.message_class = 'service' AND m.attempts = 0 THEN 'repeat'
                                        ELSE 'uncertain' END
-            ELSE t.verdict END,
+            ELSE CASE WHEN t.is_given_up THEN 'not_reached' ELSE t.verdict END END,
         attempts = m.attempts + (t.verdict IN ('accepted', 'uncertain') AND m.state = 'claimed')::int,
         not_before = CASE WHEN t.verdict = 'retry' THEN
             LEAST(GREATEST(m.not_before, %(now)s + t.retry_after * interval '1 second'),
@@ -33,7 +40,7 @@ WITH told AS (
         lease_until = NULL,
         valid_until = CASE WHEN t.verdict IN ('accepted', 'uncertain') THEN t.valid_until ELSE m.valid_until END,
         submitted_at = CASE WHEN t.verdict = 'accepted' THEN %(now)s ELSE m.submitted_at END,
-        ended_at = CASE WHEN t.verdict = 'rejected' OR (t.verdict = 'accepted' AND t.is_final)
+        ended_at = CASE WHEN t.verdict = 'rejected' OR t.is_given_up OR (t.verdict = 'accepted' AND t.is_final)
                         THEN %(now)s::timestamptz END
     FROM told t
     WHERE m.month = t.month AND m.id = t.id AND m.fence = %(fence)s
@@ -70,6 +77,7 @@ def mark(*, fence: int, told: Sequence[tuple[Any, ...]], now: datetime) -> int:
     given |= {
         name: list(columns[names.index(name)]) for name in ("errors", "answers") if any(columns[names.index(name)])
     }
+    given |= {"rung": list(RUNG), "most_rings": MOST_RINGS}
     given |= {"fence": fence, "now": now, "today": astana.day_of(now), "this_month": astana.month_of(now)}
     return int(rows(_MARK, given)[0][0])
 

@@ -7,6 +7,7 @@ ACTIONS = {
     "look_up_in_vain": _("looked up a number that nobody has"),
     "choose_language": _("changed the language"),
     "opt_out": _("ended the membership"),
+    "publish_consent_text": _("published a consent text"),
     "import_directory": _("imported the directory"),
     "issue_key": _("issued an API key"),
     "revoke_key": _("revoked an API key"),

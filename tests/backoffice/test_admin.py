@@ -16,7 +16,7 @@ from django.test import Client, RequestFactory
 from bonuses.models import BonusTerms
 from enrollment.models import ConsentText, DirectoryImport, Subscriber
 from smart.access import keys
-from smart.access.models import ApiClient, ApiKey
+from smart.access.models import ApiClient, ApiKey, AuditEvent
 from smart.backoffice import roles
 from smart.lib import clock
 from smart.lib.admin import ReadOnlyAdmin
@@ -145,6 +145,8 @@ def test_a_consent_text_is_published_once_it_fits(client: Client) -> None:
     long.refresh_from_db()
     assert fits.published_at is not None
     assert long.published_at is None
+    told = AuditEvent.objects.filter(action="publish_consent_text")
+    assert [(event.subject, event.by) for event in told] == [("consent_text:2", "staff:marketing")]
 
 
 def gateway() -> ApiClient:

@@ -129,6 +129,23 @@ def test_a_throttled_message_waits_and_gives_its_contact_back(noon, at, make_mem
     assert sorted(Attempt.objects.values_list("outcome", flat=True)) == ["accepted", "retry"]
 
 
+def test_nobody_is_rung_more_than_three_times_for_one_message(noon, at, make_member, put, send, network):
+    """Busy or not answered; a network that is full has rung nobody, and counts for nothing."""
+    put(make_member())
+    errors = ["busy", "congestion", "no_answer", "congestion", "busy"]
+
+    for number, error in enumerate(errors):
+        assert states() == {"waiting": 1}
+        at(noon + number * timedelta(minutes=31))
+        network.answer = lambda message, error=error: Outcome(message, Verdict.RETRY, retry_after=1800, error=error)
+        send()
+
+    message = Message.objects.get()
+    assert (message.state, message.why, message.ended_at is not None) == ("failed", "not_reached", True)
+    assert Attempt.objects.count() == len(errors)
+    assert Contact.objects.get().offers == 0  # nothing was said, so it is not counted
+
+
 def test_a_rejected_message_has_failed_with_the_networks_word(noon, make_member, put, send, network):
     put(make_member())
     network.answer = lambda message: Outcome(message, Verdict.REJECTED, error="smpp:0x0b")
