@@ -1,4 +1,4 @@
-"""The actions of the audit trail, in words. Whoever records a new one names it here (tests/backoffice/test_words.py)."""
+"""The actions of the audit trail, in words; a new one is named here (tests/backoffice/test_words.py)."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -18,14 +18,22 @@ from smart import directory, programme
 from smart.lib import astana
 from smart.local import clients, demo_surveys, past
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
+from smart.local.models import DemoBase
 
 FILE = Path(__file__).parent / "data" / "subscribers.csv"
 MEMBERS = 200
 HOME = "40102"
 
 
+class HalfMade(Exception):
+    """An interrupted start has left a part of the demo base: nobody knows which."""
+
+
 def load(*, now: datetime) -> bool:
-    """Load everything that is not there yet; return whether the base was."""
+    """Load everything that is not there yet; return whether the base was. Raises HalfMade."""
+    if DemoBase.objects.filter(finished_at=None).exists():
+        raise HalfMade
+    making = None if Subscriber.objects.exists() else DemoBase.objects.create(begun_at=now)
     clients.ensure(now=now)
     outbox.make_partitions(now=now)
     _staff()
@@ -33,7 +41,7 @@ def load(*, now: datetime) -> bool:
         _partner(now)
     if not SendingEpoch.objects.exists():
         outbox.confirm_epoch(by="demo", reason="A local set-up was made.", now=now)
-    if Subscriber.objects.exists():
+    if making is None:
         _survey(now)
         return False
     with directory.alone():
@@ -45,6 +53,8 @@ def load(*, now: datetime) -> bool:
     bonuses.expire(now=now)
     bonuses.issue_month(now=now)
     _survey(now)
+    making.finished_at = now
+    making.save(update_fields=["finished_at"])
     return True
 
 

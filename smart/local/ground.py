@@ -9,11 +9,15 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
+
+from kombu import Connection
 
 from smart.local import embedded
 from smart.local.embedded import PROJECT, CannotStart
 
 FIRST_MEGABYTES, WORKING_MEGABYTES = 300, 100
+_BROKER_SECONDS = 3
 # What a start makes in the data folder, and `make reset` deletes.
 _OURS = ("pg", "pg.new", "pg.broken-*", "run", "programs", "log", "media", "manage.log")
 _CODE = ("*.py", "*.csv", "*.json", "*.txt")
@@ -65,6 +69,28 @@ def refuse_busy_port(port: int) -> None:
         except OSError as error:
             why = "is not allowed to you" if error.errno == errno.EACCES else "is taken by another program"
             raise CannotStart(f"Port {port} {why}: choose another, for example `make run PORT={port + 1}`.") from None
+
+
+def refuse_silent_broker(url: str | None) -> None:
+    """Raise CannotStart when a broker is named that is none, or does not answer within some seconds."""
+    if url is None:
+        return
+    try:
+        with Connection(url, connect_timeout=_BROKER_SECONDS) as broker:
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=_BROKER_SECONDS)
+    except Exception as error:  # whatever a driver makes of an address that leads nowhere
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise CannotStart(
+            f"The broker that CELERY_BROKER_URL names does not answer: {_without_password(url, why)}."
+        ) from error
+
+
+def _without_password(url: str, text: str) -> str:
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return "it is no address"
+    return text.replace(password, "…") if password else text
 
 
 def digest_of_code() -> str:

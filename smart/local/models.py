@@ -12,6 +12,16 @@ class LocalClock(models.Model):
         return f"+{self.ahead}"
 
 
+class DemoBase(models.Model):
+    """The demo base's making; one row. Without an end it was interrupted, and what there is of it is no base."""
+
+    begun_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
 class HandsetNetwork(models.Model):
     """How the simulated network delivers, as set on the handset page; one row."""
 

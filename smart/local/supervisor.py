@@ -86,6 +86,7 @@ class Supervisor:
         self.address = f"http://127.0.0.1:{self.port}/"
         self.folder = embedded.data_dir()
         self.logs = self.folder / "log"
+        self.database: embedded.Postgres | None = None  # ours; None: DATABASE_URL names another
         self.servers: list[Child] = []
         self.services: list[Child] = []
         self.fates: dict[str, Fate] = {}
@@ -97,6 +98,7 @@ class Supervisor:
         with ground.claim(self.folder, self.address):
             ground.refuse_full_disk(self.folder)
             ground.refuse_busy_port(self.port)
+            ground.refuse_silent_broker(os.environ.get("CELERY_BROKER_URL"))
             self._put_logs_by()
             senders = _senders()
             try:
@@ -116,10 +118,10 @@ class Supervisor:
     def _start_servers(self) -> None:
         """Start the embedded servers that no real one replaces."""
         if "DATABASE_URL" not in os.environ:
-            database = embedded.Postgres(self.folder, log=self.logs / "postgres.log", say=say)
-            self._start(database, self.servers)
-            database.wait()
-            self.env["DATABASE_URL"] = database.url()
+            self.database = embedded.Postgres(self.folder, log=self.logs / "postgres.log", say=say)
+            self._start(self.database, self.servers)
+            self.database.wait()
+            self.env["DATABASE_URL"] = self.database.url()
         if "CELERY_BROKER_URL" not in os.environ:
             port = embedded.free_port()
             broker = Service("Valkey", embedded.valkey_command(port, self.logs), self.logs / "valkey.log", self.env)
@@ -129,12 +131,12 @@ class Supervisor:
 
     def _prepare(self) -> None:
         """Migrate and load, unless our own database is known to be as this very code wants it."""
-        mark = None if "DATABASE_URL" in os.environ else self.folder / "pg" / "prepared"
+        mark = None if self.database is None else self.folder / "pg" / "prepared"
         wanted = ground.digest_of_code()
         if mark is not None and mark.exists() and mark.read_text() == wanted:
             return
-        if mark is not None and not mark.exists():
-            say("Setting up the database and the demo base; this is done once.")
+        if self.database is not None and mark is not None and not mark.exists():
+            self._begin_anew(self.database)
         log = self.logs / "prepare.log"
         work = processes.spawn(
             [sys.executable, "manage.py", "prepare_local"], log=log, env=self.env | _as("prepare"), cwd=PROJECT
@@ -147,6 +149,16 @@ class Supervisor:
             raise CannotStart(f"The database could not be prepared: {embedded.explain(log)} (log: {log}).")
         if mark is not None:
             mark.write_text(wanted)
+
+    def _begin_anew(self, database: embedded.Postgres) -> None:
+        """Say that the first preparation begins; what an interrupted one left is dropped, for nobody has used it."""
+        begun = database.data / "preparing"
+        if begun.exists():
+            say("An earlier start was interrupted while it made the demo base; it is made anew.")
+            database.empty()
+        else:
+            say("Setting up the database and the demo base; this is done once.")
+            begun.touch()
 
     def _start_services(self, senders: list[tuple[str, list[str]]]) -> None:
         """Start what is ours, all at once: the web server first, it is waited for."""

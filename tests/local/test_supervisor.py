@@ -15,9 +15,10 @@ from typing import Any
 import environ
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 
 from smart.local import __main__ as commands
-from smart.local import bootstrap, embedded, ground, processes, supervisor
+from smart.local import bootstrap, demo, embedded, ground, processes, supervisor
 from smart.local.embedded import PROJECT, CannotStart
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel, by /proc")
@@ -170,6 +171,76 @@ def test_a_half_made_database_is_told_and_made_anew(folder, interrupted):
     database.stop()
     assert len(said) == 1
     assert "made anew" in said[0]
+
+
+@pytest.mark.faults
+def test_a_demo_base_that_was_half_made_is_told_and_made_anew(folder, monkeypatch, capsys):
+    """What an interrupted first start left is dropped; once it was whole, nothing of it is."""
+    place = folder / "half-demo"
+    monkeypatch.setenv("SMART_DATA_DIR", str(place))
+    ground.claim(place).close()
+    run = supervisor.Supervisor()
+    database = embedded.Postgres(place, log=place / "postgres.log", durable=False)
+    database.start()
+    database.wait()
+
+    run._begin_anew(database)
+    with psycopg.connect(database.url()) as connection:
+        connection.execute("CREATE TABLE left_by_it ()")
+    run._begin_anew(database)
+
+    with psycopg.connect(database.url()) as connection:
+        assert connection.execute("SELECT to_regclass('left_by_it')").fetchone() == (None,)
+    database.stop()
+    assert capsys.readouterr().out.splitlines() == [
+        "Setting up the database and the demo base; this is done once.",
+        "An earlier start was interrupted while it made the demo base; it is made anew.",
+    ]
+
+
+@pytest.mark.django_db
+def test_a_half_made_demo_base_of_a_named_database_is_told(monkeypatch):
+    """It is somebody's own database, so nothing is dropped there."""
+    monkeypatch.setattr(demo, "_partner", lambda now: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        call_command("load_demo")
+
+    with pytest.raises(CommandError, match="a start was interrupted while it made the demo base: empty this database"):
+        call_command("load_demo")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("redis://:secret@127.0.0.1:1/0", "Connection refused"),
+        ("garbage", "does not answer"),
+        ("foo://x", "No such transport: foo"),
+        ("redis://[", "it is no address"),
+    ],
+)
+def test_a_broker_that_does_not_answer_is_told(url, why):
+    with pytest.raises(CannotStart, match="The broker that CELERY_BROKER_URL names does not answer") as told:
+        ground.refuse_silent_broker(url)
+
+    assert why in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+def test_a_broker_that_answers_is_taken(folder):
+    port = embedded.free_port()
+    with subprocess.Popen(embedded.valkey_command(port, folder), stdout=subprocess.DEVNULL) as broker:
+        try:
+            assert processes.wait_until(lambda: _takes(f"redis://127.0.0.1:{port}/0"), seconds=20)
+        finally:
+            broker.kill()
+
+
+def _takes(url: str) -> bool:
+    try:
+        ground.refuse_silent_broker(url)
+    except CannotStart:
+        return False
+    return True
 
 
 @pytest.mark.faults

@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from bonuses import operations as bonuses
 from smart.lib import clock
@@ -16,4 +16,10 @@ class Command(BaseCommand):
         """Load."""
         now = clock.now()
         bonuses.make_partitions(now=now)
-        self.stdout.write("The demo base is loaded." if demo.load(now=now) else "The demo base is there.")
+        try:
+            is_new = demo.load(now=now)
+        except demo.HalfMade:
+            raise CommandError(
+                "a start was interrupted while it made the demo base: empty this database, then start again"
+            ) from None
+        self.stdout.write("The demo base is loaded." if is_new else "The demo base is there.")
