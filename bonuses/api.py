@@ -80,8 +80,12 @@ class DebitSerializer(serializers.Serializer[Any]):
 
     request_id = strict.PatternField(r"^[!-~]{1,64}\Z", help_text="Unique per client; a repetition is answered alike.")
     msisdn = strict.TextField(max_length=40)
-    service = strict.TextField(max_length=16, help_text="`call`, `sms` or `data`; anything unlisted is refused.")
-    destination = strict.TextField(max_length=16, help_text="`on_net` or `internet`; anything unlisted is refused.")
+    service = strict.TextField(
+        max_length=16, trim_whitespace=False, help_text="`call`, `sms` or `data`; anything unlisted is refused."
+    )
+    destination = strict.TextField(
+        max_length=16, trim_whitespace=False, help_text="`on_net` or `internet`; anything unlisted is refused."
+    )
     visited_plmn = strict.PatternField(
         r"^([0-9]{5,6})?\Z",
         required=False,

@@ -12,7 +12,7 @@ from smart.lib import clock
 # Must fit one USSD screen with its keys, in every language (J3); what is agreed to, and how.
 CONSENT_KK = "Серіктес ұсыныстары мен сауалнамаға келісесіз бе: SMS, USSD, қоңырау?"
 CONSENT_RU = "Предложения партнёров и опросы по SMS, USSD, звонкам: согласны?"
-CONSENT_EN = "Do you agree to get partners' offers and surveys by SMS, USSD and calls? It is free."
+CONSENT_EN = "Do you agree to get partners' offers and surveys by SMS, USSD and calls?"
 
 
 def interests() -> list[dict[str, str]]:

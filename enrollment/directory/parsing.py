@@ -9,6 +9,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -29,6 +30,9 @@ LANGUAGES = {"kk": "kk", "kz": "kk", "kaz": "kk", "ru": "ru", "rus": "ru", "en":
 GENDERS = {"m": "m", "м": "m", "male": "m", "f": "f", "ж": "f", "female": "f"}
 _FORMATS = ("%d.%m.%Y", "%Y-%m-%d", "%d/%m/%Y")
 _SPREADSHEET = re.compile(r"\d[.,]\d+E\+\d+", re.IGNORECASE)
+_LONG_RUN = re.compile(r"\d(?:\D{0,3}\d){4,}")
+_HIGH = bytes(range(0x80, 0x100))
+_LOST = "\ufffd"
 _EARLIEST = date(1900, 1, 1)
 
 
@@ -64,20 +68,20 @@ class Finding:
 
 def examine(path: Path) -> Shape:
     """Read the file once for its encoding, digest and length. Raises UnusableFile."""
-    digest, lines, is_utf8 = hashlib.sha256(), 0, True
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    digest, lines, high, lost = hashlib.sha256(), 0, 0, 0
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
             lines += block.count(b"\n")
-            if is_utf8:
-                try:
-                    decoder.decode(block)
-                except UnicodeDecodeError:
-                    is_utf8 = False
-    encoding = "utf-8-sig" if is_utf8 else "cp1251"
+            high += len(block) - len(block.translate(None, _HIGH))
+            lost += decoder.decode(block).count(_LOST)
+    # Read as UTF-8, cp1251 loses nearly every letter; a file that loses few is UTF-8 with some bytes broken.
+    encoding = "utf-8-sig" if lost * 2 <= high - lost else "cp1251"
     with path.open(encoding=encoding, errors="replace") as text:
         header = text.readline(10_000).strip("\r\n")
+    if _NUL in header:
+        raise UnusableFile(why="it is UTF-16 or no text; save it as UTF-8")
     separator = ";" if header.count(";") >= header.count(",") else ","
     names = tuple(" ".join(name.strip().strip('"').casefold().split()) for name in header.split(separator))
     if missing := [name for name in REQUIRED if name not in names]:
@@ -134,9 +138,7 @@ class Parser:
     def _read(self, line: int, text: str) -> str | None:
         values = self._split(text)
         if values is None or len(values) != len(self.shape.columns):
-            if text.strip():
-                self._reject(line, "line", "", "the number of fields is not that of the header")
-            return None
+            return self._refuse(line, text) if text.strip(f" {_NUL}") else None
         try:
             number = msisdn.parse(values[self._number_at]).value
         except msisdn.InvalidMsisdn:
@@ -154,9 +156,21 @@ class Parser:
             if complaint:
                 is_rejected |= self._complain(line, name, value, complaint)
             fields.append(staged)
-        index, encrypted = crypto.blind_index(number).hex(), crypto.encrypt_msisdn(number).hex()
-        rest = "\t".join(fields)
-        return f"{line}\t\\\\x{index}\t\\\\x{encrypted}\t{'t' if is_rejected else 'f'}\t{rest}\n"
+        return _staged(line, number, fields, is_rejected=is_rejected)
+
+    def _refuse(self, line: int, text: str) -> str | None:
+        """Reject a line that is cut, too long or no text; whoever can be read in it is still in the export (J7)."""
+        why = (
+            "the line holds characters that are no text"
+            if _NUL in text
+            else "the number of fields is not that of the header"
+        )
+        self._reject(line, "line", "", why)
+        parts = [part.strip(f'" {_NUL}') for part in text.split(self.shape.separator)]
+        for part in (*parts[self._number_at : self._number_at + 1], *parts):
+            with suppress(msisdn.InvalidMsisdn):
+                return _staged(line, msisdn.parse(part).value, list(_STAGED.values()), is_rejected=True)
+        return None
 
     def _split(self, text: str) -> list[str] | None:
         if _NUL in text:
@@ -185,6 +199,8 @@ class Parser:
         return is_rejected
 
     def _understand(self, name: str, value: str) -> Understood:
+        if _LOST in value:
+            return _STAGED[name], f"letters of this {name} cannot be read"
         if name in ("birth date", "line activated on"):
             day, complaint = self._date(name, value)
             return str(day) if day else _NULL, complaint
@@ -213,9 +229,16 @@ class Parser:
         return None, f"this {name} is no date"
 
 
+def _staged(line: int, number: str, fields: list[str], *, is_rejected: bool) -> str:
+    """A line of COPY's text format, the number encrypted."""
+    index, encrypted = crypto.blind_index(number).hex(), crypto.encrypt_msisdn(number).hex()
+    rest = "\t".join(fields)
+    return f"{line}\t\\\\x{index}\t\\\\x{encrypted}\t{'t' if is_rejected else 'f'}\t{rest}\n"
+
+
 def mask(value: str) -> str:
-    """A value as the report may show it: long runs of digits are hidden, for they may be numbers."""
-    return re.sub(r"\d(?=(?:\D?\d){4,})", "*", mask_numbers(value))[:60]
+    """A value as the report may show it: every digit of a long run is hidden, for it may be a number's."""
+    return _LONG_RUN.sub(lambda run: re.sub(r"\d", "*", run[0]), mask_numbers(value))[:60]
 
 
 def _why_no_number(spelled: str) -> str:

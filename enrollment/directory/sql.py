@@ -54,19 +54,24 @@ def copy_lines(import_id: int, blocks: Iterable[str]) -> None:
 
 
 def drop_superseded(import_id: int) -> list[tuple[int, int, bool]]:
-    """Keep the last line of each number; return (line, superseded by line, whether both said the same)."""
+    """Keep the last good line of each number; return (line, superseded by line, whether both said the same).
+
+    A line that was rejected supersedes none, and has been told already.
+    """
     table = staging_table(import_id)
     columns = "brand, line_status, tariff, language, town_id, birth_date, gender, line_activated_on, is_rejected"
     sql = f"""
     WITH last AS (
-        SELECT msisdn_index, max(line) AS line FROM {table} GROUP BY msisdn_index HAVING count(*) > 1
+        SELECT msisdn_index, COALESCE(max(line) FILTER (WHERE NOT is_rejected), max(line)) AS line
+        FROM {table} GROUP BY msisdn_index HAVING count(*) > 1
     ), gone AS (
-        DELETE FROM {table} t USING last WHERE t.msisdn_index = last.msisdn_index AND t.line < last.line
+        DELETE FROM {table} t USING last WHERE t.msisdn_index = last.msisdn_index AND t.line <> last.line
         RETURNING t.*, last.line AS by_line
     )
     SELECT gone.line, gone.by_line, (gone.{columns.replace(", ", ", gone.")}) IS NOT DISTINCT FROM
            (kept.{columns.replace(", ", ", kept.")})
-    FROM gone JOIN {table} kept ON kept.msisdn_index = gone.msisdn_index AND kept.line = gone.by_line ORDER BY 1
+    FROM gone JOIN {table} kept ON kept.msisdn_index = gone.msisdn_index AND kept.line = gone.by_line
+    WHERE NOT gone.is_rejected ORDER BY 1
     """
     with connection.cursor() as cursor:
         cursor.execute(sql)

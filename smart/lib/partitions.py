@@ -2,7 +2,7 @@
 
 A partitioned table has a `month` DATE (first day) and, in the database, the key (month, id); its Django
 model keeps `id` as primary key. Row triggers of the parent reach every partition by themselves; a TRUNCATE
-trigger does not, so tables named in APPEND_ONLY get one on each partition made here.
+trigger does not, so tables named in NEVER_TRUNCATED get one on each partition made here.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 from smart.lib import astana
 
-# Tables whose partitions refuse TRUNCATE as well (their parent refuses UPDATE and DELETE by row trigger).
-APPEND_ONLY = frozenset({"bonuses_ledgerentry", "bonuses_debit", "ussd_dial"})
+# Tables whose partitions refuse TRUNCATE as well (their parents' row triggers refuse DELETE, and UPDATE or most of it).
+NEVER_TRUNCATED = frozenset({"bonuses_ledgerentry", "bonuses_debit", "bonuses_grant", "ussd_dial"})
 
 
 def partition_by_month(editor: BaseDatabaseSchemaEditor, table: str, *, fillfactor: int = 100) -> None:
@@ -81,7 +81,7 @@ def ensure_month(table: str, month: date) -> bool:
         _move_out_of_default(table, name, month)
         first, after = month.isoformat(), astana.next_month(month).isoformat()
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{after}')")
-        if table in APPEND_ONLY:
+        if table in NEVER_TRUNCATED:
             cursor.execute(refuse_truncate_sql(name))
     return True
 

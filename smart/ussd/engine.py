@@ -53,7 +53,7 @@ def _answer(dial: Dial, now: datetime) -> Reply:
     if session is None:
         return _open(dial, index, now)
     if session.msisdn_index != index:
-        return _turn_away(dial, "lost", _who(index)[0], settings.LANGUAGE_CODE, now)
+        return _turn_away(dial, "lost", *_who(index), now)
     repeated = session.answered(dial.token)
     if repeated is not None:
         auth.remember_nonce(dial.caller)
@@ -150,7 +150,7 @@ def _open(dial: Dial, index: bytes, now: datetime) -> Reply:
             return Reply(text, action == "end")
     if code is None or (filed is not None and dial.cumulative is not None):
         # With cumulative text a late key of a session long over looks like a code dialed: `2` like `*555*2#`.
-        return _turn_away(dial, "lost", subscriber_id, settings.LANGUAGE_CODE, now)
+        return _turn_away(dial, "lost", subscriber_id, language, now)
     visit = Visit(
         subscriber_id=subscriber_id,
         language=language,
@@ -210,8 +210,10 @@ def _walk(visit: Visit, planned: Answer, keys: Iterable[str]) -> Answer:
 
 def _press(dial: Dial, session: Session, now: datetime) -> Reply:
     typed = _typed(dial, session)
-    if typed is None or not session.screen or session.is_expired(now):
+    if not session.screen or session.is_expired(now):
         return _turn_away(dial, "lost", session.subscriber_id, session.language, now)
+    if typed is None:
+        return _break_off(dial, session, now)
     visit = Visit(
         subscriber_id=session.subscriber_id,
         language=session.language,
@@ -231,6 +233,16 @@ def _press(dial: Dial, session: Session, now: datetime) -> Reply:
     step = _step(dial.token, typed, reply, now)
     sessions.record(session, step=step, caller=dial.caller, now=now, durable=False)
     sessions.remember(dial.caller.client_id, dial.session_id, session)
+    return reply
+
+
+def _break_off(dial: Dial, session: Session, now: datetime) -> Reply:
+    """End a session whose steps do not follow one another: the telephone was told so, and nothing acts on it later."""
+    reply = _end(session.language, "lost")
+    session.screen, session.context = "", {}
+    sessions.record(
+        session, step=_step(dial.token, _dialed(dial), reply, now), caller=dial.caller, now=now, durable=False
+    )
     return reply
 
 

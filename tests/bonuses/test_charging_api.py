@@ -126,6 +126,8 @@ def test_an_instant_may_be_written_with_any_offset(charging: Gateway, anna: Subs
         ({"service": "transfer"}, "not_payable"),
         ({"service": "🎁"}, "not_payable"),
         ({"service": "CALL"}, "not_payable"),
+        ({"service": " call"}, "not_payable"),
+        ({"destination": "on_net "}, "not_payable"),
         ({"destination": "international"}, "not_payable"),
         ({"destination": "мars"}, "not_payable"),
         ({"visited_plmn": "25001"}, "roaming"),
@@ -136,6 +138,7 @@ def test_an_instant_may_be_written_with_any_offset(charging: Gateway, anna: Subs
     ],
     ids=[
         "more than there is", "as many as may be asked", "transfer", "unknown service", "service in capitals",
+        "space before the service", "space behind the destination",
         "abroad", "unknown destination", "roaming", "no network", "network null", "network left out", "stranger",
     ],
 )  # fmt: skip
@@ -383,6 +386,8 @@ BODIES = {
     "utf-16": (body_of().decode().encode("utf-16"), 400),
     "NUL": (b"\x00", 400),
     "NaN": (b'{"units": NaN}', 400),
+    "a number twice": (body_of()[:-1] + b', "msisdn": "77010000099"}', 400),
+    "spaces around the id": (body_of(request_id=" cdr-1 "), 422),
     "infinite units": (body_of(units=float("inf")), 400),
     "thousands of digits": (b'{"units": ' + b"9" * 5000 + b"}", 400),
     "list": (b"[" + body_of() + b"]", 422),

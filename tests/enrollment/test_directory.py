@@ -1,6 +1,7 @@
 """The operator's export: as messy as real ones, imported without surprises (J7, J8, B8)."""
 
 import csv
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from io import StringIO
@@ -237,6 +238,50 @@ def test_a_rejected_line_has_not_vanished(imported: Import, member: Subscriber) 
     assert Membership.objects.get().left_at is None
 
 
+@pytest.mark.parametrize(
+    "broken",
+    ["77010000001;activ", line()[:30], line() + ";more", line(tariff="A\x00B"), '"' + line(), f"x;{line()}",
+     '77010000001;activ;active;"ACT\nSTART";kk;Алматы;27.10.1964;F;2023-10-02'],
+    ids=["cut", "cut in a field", "too long", "nul", "quote", "shifted", "two lines"],
+)  # fmt: skip
+def test_a_line_that_is_broken_has_not_vanished(imported: Import, member: Subscriber, broken: str) -> None:
+    """J7: whose number can be read in it is still there. When unsure, nobody's membership ends."""
+    run = imported(broken, line("77010000002"))
+
+    assert run.counts["rejected"] > 0
+    assert (the().line_status, the().tariff) == (member.line_status, member.tariff)
+    assert Membership.objects.get().left_at is None
+
+
+def test_a_broken_line_supersedes_no_good_one(imported: Import) -> None:
+    run = imported(line(tariff="B"), "77010000001;activ", line("77010000002"))
+
+    assert the().tariff == "B"
+    assert (run.counts["rejected"], run.counts["superseded"], run.counts["duplicates"]) == (1, 0, 0)
+
+
+def test_a_broken_byte_spoils_its_own_field_only(tmp_path: Path, now: datetime) -> None:
+    """Not the whole file, which would read as cp1251 then."""
+    path = tmp_path / "export.csv"
+    spoiled = line(town="Алматы").encode().replace("маты".encode(), b"\xff\xfe", 1)
+    good = [line(f"770100000{n:02}", town="Көкшетау").encode() for n in range(10, 20)]
+    path.write_bytes(b"\r\n".join([HEADER.encode(), spoiled, *good, b""]))
+    started = directory.begin(path=path, file_name="e.csv", is_full=True, may_vanish=True, by="test", now=now)
+
+    run = directory.carry_out(run=started, by="test", now=now)
+
+    assert {one.town.code for one in Subscriber.objects.exclude(pk=the().pk)} == {"kokshetau"}
+    assert the().town is None
+    assert [(row["line"], row["field"], row["reason"]) for row in report_of(run)] == [
+        ("2", "town", "letters of this town cannot be read")
+    ]
+
+
+def test_utf_16_is_told(imported: Import) -> None:
+    with pytest.raises(UnusableFile, match="UTF-16"):
+        imported(line(), encoding="utf-16")
+
+
 def test_a_partial_export_ends_nothing(imported: Import, member: Subscriber) -> None:
     imported(line("77010000003"), is_full=False)
 
@@ -272,6 +317,7 @@ def test_no_number_stands_in_the_report(imported: Import) -> None:
     assert "0000001" not in text
     assert "000-00-0" not in text
     assert "77010000009" not in text
+    assert not re.search(r"[0-9]{3}", text)
 
 
 def test_an_import_killed_while_applying_goes_on(imported: Import, monkeypatch: pytest.MonkeyPatch) -> None:

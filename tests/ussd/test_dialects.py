@@ -26,7 +26,7 @@ ANNA, BORIS = "77010000001", "77010000002"
 ASKED = "offers and surveys"
 JOINED = "You are in SMART! 500 units await you. Activate: *555*00#"
 ACTIVATED = "500 units until 30.11 12:00"
-LOST = "Сеанс завершён. Наберите *555# ещё раз."
+LOST = "This session is over. Dial *555# again."
 NO_SUCH_CODE = "There is no such code. Menu: *555#"
 
 
@@ -333,9 +333,11 @@ def test_a_step_out_of_order_ends_politely_and_does_nothing(gateway: Gateway, an
 
     reply = gateway.step("s", ANNA, sequence, input="1")
 
-    assert (reply["action"], reply["text"]) == ("end", "This session is over. Dial *555# again.")
+    assert (reply["action"], reply["text"]) == ("end", LOST)
     assert effects() == (0, 0, 0)
-    assert gateway.step("s", ANNA, 2, input="1")["text"] == JOINED
+    assert gateway.step("s", ANNA, sequence, input="1") == reply
+    assert gateway.step("s", ANNA, 2, input="1")["text"] == LOST, "the telephone was told that it is over"
+    assert effects() == (0, 0, 0)
 
 
 @pytest.mark.parametrize("code", ["*555*2#", "*555*00#"])
@@ -346,8 +348,25 @@ def test_a_code_dialed_in_a_session_under_way_does_nothing(gateway: Gateway, mem
     assert (Membership.objects.get().left_at, Grant.objects.get().state) == (None, Grant.State.WAITING)
 
 
+def test_a_request_that_says_a_thing_twice_is_none(gateway: Gateway, anna: Subscriber) -> None:
+    path = "/api/ussd/v1/sessions/s/"
+    body = b'{"msisdn": "%s", "sequence": 1, "dialed": "*111*3#", "dialed": "*555*1#"}' % ANNA.encode()
+
+    assert gateway.post(path, body).status_code == 422
+    assert not UssdSession.objects.exists()
+
+
+def test_a_caller_we_do_not_know_is_told_so_in_the_language_chosen(gateway: Gateway) -> None:
+    """J8: there is nobody to keep it for, and nothing is said of a language that were kept."""
+    assert gateway.walk(ANNA, "*555*4#", "3")["text"] == "SMART is for activ numbers only."
+
+
+def test_a_key_for_an_unknown_session_of_a_number_nobody_has_ends_in_the_programmes_language(gateway: Gateway) -> None:
+    assert gateway.step("s", ANNA, 2, input="1")["text"] == "Сеанс завершён. Наберите *555# ещё раз."
+
+
 def test_a_key_for_an_unknown_session_ends_politely(gateway: Gateway, anna: Subscriber) -> None:
-    assert gateway.step("s", ANNA, 2, input="1") == {"action": "end", "text": LOST, "encoding": "ucs2"}
+    assert gateway.step("s", ANNA, 2, input="1") == {"action": "end", "text": LOST, "encoding": "gsm7"}
     assert not UssdSession.objects.exists()
 
 
@@ -712,11 +731,10 @@ def test_a_step_that_does_not_follow_is_kept(gateway: Gateway, anna: Subscriber)
     gateway.step("s", ANNA, 7, input="1")
     gateway.step("gone", ANNA, 2, input="1")
 
+    assert [step[1:4] for step in UssdSession.objects.get().steps][1:] == [["1", "end", LOST]]
     assert [(dial.subscriber, dial.session_id, dial.steps[0][1]) for dial in Dial.objects.order_by("pk")] == [
-        (anna, "s", "1"),
         (anna, "gone", "1"),
     ]
-    assert gateway.step("s", ANNA, 2, input="1")["text"] == JOINED
 
 
 def test_a_key_in_anothers_session_is_kept_with_whoever_pressed_it(

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from smart.access.auth import Caller
-from smart.lib import msisdn
+from smart.lib import msisdn, strict
 from smart.ussd.dial import Dial, Reply, parse_code
 
 _MAX_SEQUENCE = 2**31 - 1
@@ -53,7 +53,7 @@ def read_msisdn(text: str) -> msisdn.Msisdn | None:
 
 def _decode(body: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(body.decode())
+        data = json.loads(body.decode(), object_pairs_hook=strict.names_once)
     except (ValueError, RecursionError):
         raise BadRequest(body="JSON in UTF-8 is required.") from None
     if not isinstance(data, dict):

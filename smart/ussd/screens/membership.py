@@ -86,7 +86,7 @@ def languages(visit: Visit) -> Answer:
 
 
 def answer_language(visit: Visit, key: str) -> Answer:
-    """Set the language; a caller we do not know has it for this session."""
+    """Set the language; a caller we do not know is told in it that there is nothing to keep it for."""
     if key not in LANGUAGES:
         raise WrongKey
     return Act(_choose_language)
@@ -94,10 +94,11 @@ def answer_language(visit: Visit, key: str) -> Answer:
 
 def _choose_language(visit: Visit) -> Screen:
     code, name = LANGUAGES[visit.key]
-    if visit.subscriber is not None:
-        enrollment.choose_language(subscriber=visit.subscriber, language=code, now=visit.now)
     visit.language = code
     with translation.override(code):
+        if visit.subscriber is None:
+            return Screen(str(enrollment.NotActiv()))
+        enrollment.choose_language(subscriber=visit.subscriber, language=code, now=visit.now)
         return Screen(_("Language: %(language)s. Menu: *555#") % {"language": name})
 
 
