@@ -23,6 +23,8 @@ MOST_BYTES = 16 * 1024  # of an answer
 _IDLE_SECONDS = 10.0
 _PROBE_SECONDS = 0.5
 _PROBE_EVERY = 2.0
+_MOST_DOUBTS = 5
+_DOUBT_SECONDS, _LONGEST_DOUBT_SECONDS = 15.0, 300.0
 
 
 class NotSent(Exception):
@@ -52,17 +54,27 @@ class Answer:
 
 
 class _Timed(io.RawIOBase):
-    """A socket's reading side that gives up at one instant, however slowly bytes trickle in."""
+    """A socket's reading side that gives up at one instant, however slowly bytes trickle in.
+
+    It reads through a file of the socket's own: http.client closes the connection while it reads the headers of an
+    answer that is the last, and the socket stays open for as long as a file of it does.
+    """
 
     def __init__(self, sock: socket.socket, until: float) -> None:
         self._sock, self._until = sock, until
+        self._file = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         self._sock.settimeout(_left(self._until))
-        return self._sock.recv_into(buffer)
+        return self._file.readinto(buffer) or 0
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._file.close()
+        super().close()
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """What http.client asks of a socket."""
@@ -223,12 +235,17 @@ def _exchange(
 
 
 class Standing:
-    """Whether a gateway is worth trying: after a failure it rests, and then must listen before it gets a message."""
+    """Whether a gateway is worth trying: after a failure it rests, and then must listen before it gets a message.
+
+    One that answers so that nobody knows what became of the message rests as well, after some such answers in a row:
+    each of them costs a message. It then gets one at a time, until it answers clearly.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._down_until = 0.0
         self._is_down = False
+        self._doubts = 0  # answers in a row that said nothing
         self._lock = threading.Lock()
         self.last_error = ""
 
@@ -238,10 +255,18 @@ class Standing:
             self._is_down, self.last_error = True, error
             self._down_until = max(self._down_until, time.monotonic() + seconds)
 
-    def worked(self) -> None:
-        """It answers."""
+    def doubted(self, error: str) -> None:
+        """Nobody knows what became of a message; rest when that was not the first, the longer the oftener."""
         with self._lock:
-            self._is_down, self._down_until = False, 0.0
+            self._doubts += 1
+            too_many = self._doubts - _MOST_DOUBTS
+        if too_many >= 0:
+            self.failed(error, seconds=min(_DOUBT_SECONDS * 2 ** min(too_many, 10), _LONGEST_DOUBT_SECONDS))
+
+    def worked(self) -> None:
+        """It has answered clearly."""
+        with self._lock:
+            self._is_down, self._down_until, self._doubts = False, 0.0, 0
 
     def is_resting(self) -> bool:
         """True while nothing is to be tried."""
@@ -254,7 +279,8 @@ class Standing:
         if self.is_resting():
             return False
         if self._gateway.probe():
-            self.worked()
+            with self._lock:
+                self._is_down = False
             return True
         self.failed(self.last_error)
         return False

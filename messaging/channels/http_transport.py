@@ -58,6 +58,7 @@ class HttpTransport(Configured, ABC):
             self._standing.failed(str(error))
             return Outcome(message, Verdict.RETRY, error=str(error))
         except Unanswered as error:
+            self._standing.doubted(str(error))
             return Outcome(message, Verdict.UNCERTAIN, error=str(error))
 
     @abstractmethod

@@ -107,7 +107,9 @@ class KannelTransport(HttpTransport):
             return outcome
         error = f"http_{status}"
         if 400 <= status < 500:
+            self._standing.worked()
             return Outcome(message, Verdict.REJECTED, error=error)
+        self._standing.doubted(error)
         return Outcome(message, Verdict.UNCERTAIN, error=error)
 
 

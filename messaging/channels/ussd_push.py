@@ -163,11 +163,13 @@ class UssdPushTransport(HttpTransport):
         )
 
     def _judge(self, answer: Answer) -> _Ending:
-        if answer.status != 200:
-            return _Ending(Verdict.UNCERTAIN, f"http_{answer.status}")
+        dialog = _parse(answer.body) if answer.status == 200 else None
+        if dialog is None:
+            error = "garbage" if answer.status == 200 else f"http_{answer.status}"
+            self._standing.doubted(error)
+            return _Ending(Verdict.UNCERTAIN, error)
         self._standing.worked()
-        dialog = _parse(answer.body)
-        return _Ending(Verdict.UNCERTAIN, "garbage") if dialog is None else _read(dialog)
+        return _read(dialog)
 
     def _release(self, cookies: str) -> None:
         """End the dialog in its HTTP session; the reader has seen the screen, so what comes of this changes nothing."""

@@ -24,8 +24,8 @@ class Request:
     connection: int
 
 
-# What a behaviour does with a request: bytes to answer with, None to hang up without a word.
-Behaviour = Callable[[Request], bytes | Iterable[bytes] | None]
+# What a behaviour does with a request: bytes to answer with, None to hang up (without a word, or after some).
+Behaviour = Callable[[Request], bytes | Iterable[bytes | None] | None]
 
 
 @dataclass
@@ -101,6 +101,8 @@ def _serve(gateway: FakeGateway, connection: socket.socket, number: int) -> None
                 if answer is None:
                     return
                 for part in [answer] if isinstance(answer, bytes) else answer:
+                    if part is None:
+                        return
                     connection.sendall(part)
         except OSError:
             return

@@ -165,6 +165,10 @@ def test_get_carries_the_same_fields_in_its_query(gateway: FakeGateway, make: Ca
         (reply("429 Too Many Requests"), Verdict.RETRY, "http_429"),
         (reply("500 Internal Server Error", b"Sending failed."), Verdict.UNCERTAIN, "http_500"),
         (reply("502 Bad Gateway"), Verdict.UNCERTAIN, "http_502"),
+        (reply("202 Accepted", b"0: Accepted", "Connection: close"), Verdict.ACCEPTED, ""),
+        (reply("503 Service Unavailable", b"", "Connection: close"), Verdict.RETRY, "http_503"),
+        (b"HTTP/1.0 202 Accepted\r\nContent-Length: 11\r\n\r\n0: Accepted", Verdict.ACCEPTED, ""),
+        ([b"HTTP/1.0 202 Accepted\r\n\r\n", b"0: Acc", b"epted", None], Verdict.ACCEPTED, ""),
         (None, Verdict.UNCERTAIN, "broken"),  # it read the message and hung up
         (b"\x00\x01 what?\r\n\r\n", Verdict.UNCERTAIN, "garbage"),
         (b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\n0: Acc", Verdict.UNCERTAIN, "timeout"),
@@ -173,7 +177,8 @@ def test_get_carries_the_same_fields_in_its_query(gateway: FakeGateway, make: Ca
         (b"HTTP/1.1 202 " + b"x" * 1_000_000, Verdict.UNCERTAIN, "garbage"),
     ],
     ids=["accepted", "queued", "sent", "accepted-200", "other-200", "not-routable", "denied", "wrong-password",
-         "wrong-path", "redirect", "temporal-failure", "too-many", "failed", "proxy", "hangs-up", "garbage",
+         "wrong-path", "redirect", "temporal-failure", "too-many", "failed", "proxy", "last-answer", "last-refusal",
+         "http-1.0", "http-1.0-to-the-end", "hangs-up", "garbage",
          "stops-short", "huge", "thousand-headers", "endless-line"],
 )  # fmt: skip
 def test_every_answer_has_its_verdict(
@@ -185,6 +190,30 @@ def test_every_answer_has_its_verdict(
 
     assert (outcome.verdict, outcome.error) == (verdict, error)
     assert len(gateway.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [reply("500 Internal Server Error"), None], ids=["fails", "hangs up"])
+def test_a_gateway_that_says_nothing_clear_does_not_cost_every_message(
+    gateway: FakeGateway, make: Callable[..., KannelTransport], answer: bytes | None
+) -> None:
+    """After some it rests; whatever comes then waits, and it gets one message at a time until it answers clearly."""
+    gateway.behave = lambda request: answer
+    transport = make(connections=1)
+
+    outcomes = transport.hand_over([outgoing(message_id=number) for number in range(1, 40)])
+
+    verdicts = [outcome.verdict for outcome in outcomes]
+    assert verdicts == [Verdict.UNCERTAIN] * 5 + [Verdict.RETRY] * 34
+    assert not transport.health().is_up
+    transport._standing._down_until = 0.0  # the rest is over
+    assert transport.health().is_up
+    assert [hand_over(transport).verdict for _ in range(2)] == [Verdict.UNCERTAIN, Verdict.RETRY]
+    transport._standing._down_until = 0.0
+    gateway.behave = lambda request: ACCEPTED
+    assert [hand_over(transport).verdict for _ in range(2)] == [Verdict.ACCEPTED] * 2
+    gateway.behave = lambda request: answer
+    assert [hand_over(transport).verdict for _ in range(4)] == [Verdict.UNCERTAIN] * 4
+    assert transport.health().is_up
 
 
 def test_a_gateway_that_refuses_connections_has_nothing_and_rests(make: Callable[..., KannelTransport]) -> None:
