@@ -223,6 +223,7 @@
   document.addEventListener("keydown", (event) => {
     const inField = event.target.closest("input, select, textarea");
     if (event.key === "Escape") hangUp();
+    else if (busy && !inField && /^[0-9*#]$|^Enter$|^Backspace$/.test(event.key)) return; // no key counts while the network is at it
     else if (event.key === "Enter" && (event.target === reply || !event.target.closest("input, select, button, a, summary"))) call();
     else if (inField || event.ctrlKey || event.metaKey || event.altKey) return;
     else if (/^[0-9*#]$/.test(event.key)) type(event.key);

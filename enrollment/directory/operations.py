@@ -22,6 +22,7 @@ Progress = Callable[[str, int, int], None]
 _LINES_A_BLOCK = 2_000
 _SAVE_EVERY = 20_000
 MOST_VANISHING = 0.05
+_DRY_RUN = "dry run"  # in place of a refusal
 
 
 class TooManyVanish(Refusal):
@@ -133,6 +134,21 @@ def refuse(*, run: DirectoryImport, why: str) -> DirectoryImport:
     run.save(update_fields=["phase", "refusal"])
     sql.drop_staging(run.pk)
     return run
+
+
+def end_dry_run(*, run: DirectoryImport) -> DirectoryImport:
+    """Close an import that was only to tell what it would change."""
+    return refuse(run=run, why=_DRY_RUN)
+
+
+def is_dry_run(run: DirectoryImport) -> bool:
+    """Whether it was only to tell what it would change, and has."""
+    return run.refusal == _DRY_RUN
+
+
+def phase_in_words(run: DirectoryImport) -> str:
+    """How far it is; a dry run was not refused."""
+    return str(_("dry run")) if is_dry_run(run) else str(run.get_phase_display())
 
 
 def unneeded_staging() -> set[int]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -28,7 +28,7 @@ def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
         "left": _("Left today"),
         "issued": _("Bonuses issued this month"),
         "activated": _("Bonuses activated this month"),
-        "open": _("Units open"),
+        "open": _("Units waiting and activated"),
         "debited": _("Units debited this month's grants"),
         "expired": _("Units lapsed of this month's grants"),
     }
@@ -65,7 +65,9 @@ def _figures() -> dict[str, Any]:
         "left": leaves.get(days[-1], 0),
         "issued": grants.count(),
         "activated": grants.filter(activated_at__isnull=False).count(),
-        "open": Grant.objects.filter(state="active", expires_at__gt=now).aggregate(Sum("remaining"))["remaining__sum"]
+        "open": Grant.objects.filter(Q(state="waiting") | Q(state="active", expires_at__gt=now)).aggregate(
+            units=Sum("remaining")
+        )["units"]
         or 0,
         "debited": entries.get("debit", 0) - entries.get("refund", 0),
         "expired": entries.get("expire", 0),

@@ -72,7 +72,7 @@ def list_view(request: HttpRequest) -> HttpResponse:
             form.add_error("file", str(refusal))
         else:
             return redirect("imports:one", run.pk)
-    runs = DirectoryImport.objects.order_by("-pk")[:20]
+    runs = [(run, operations.phase_in_words(run)) for run in DirectoryImport.objects.order_by("-pk")[:20]]
     title = _("Directory imports")
     return _render(request, "imports/list.html", title, form=form, runs=runs, may_add=request.user.has_perm(_ADD))
 
@@ -99,16 +99,28 @@ def _upload(request: HttpRequest, data: dict[str, Any]) -> DirectoryImport:
 def one(request: HttpRequest, import_id: int) -> HttpResponse:
     """An import: its progress, its preview, its end."""
     run = get_object_or_404(DirectoryImport, pk=import_id)
-    counts = [(meaning, run.counts.get(name, 0)) for name, meaning in COUNTS.items()]
+    counts = [(name, meaning, run.counts.get(name, 0)) for name, meaning in COUNTS.items()]
     return _render(
         request,
         "imports/one.html",
         str(run),
         run=run,
+        phase=operations.phase_in_words(run),
+        is_dry=operations.is_dry_run(run),
         counts=counts,
+        hindrance=_hindrance(run) if _awaits_decision(run) else "",
         is_moving=run.phase in (Phase.UPLOADED, Phase.APPLYING) or (run.phase == Phase.STAGED and run.is_confirmed),
         may_decide=_awaits_decision(run) and request.user.has_perm(_ADD),
     )
+
+
+def _hindrance(run: DirectoryImport) -> str:
+    """Why what is shown would be refused; "" when it would not."""
+    try:
+        operations.check_vanishing(run)
+    except Refusal as refusal:
+        return str(refusal)
+    return ""
 
 
 def _awaits_decision(run: DirectoryImport) -> bool:

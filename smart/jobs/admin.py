@@ -30,10 +30,15 @@ class JobFilter(admin.SimpleListFilter):
 class JobRunAdmin(ReadOnlyAdmin):
     """Slots and their state; a run that stands still goes on with the next beat."""
 
-    list_display = ["job", "slot", "state", "started_at", "touched_at", "finished_at", "affected"]
+    list_display = ["job", "told_slot", "state", "started_at", "touched_at", "finished_at", "affected"]
     list_filter = [JobFilter, "state"]
     ordering = ["-pk"]
-    fields = ["job", "slot", "state", "started_at", "touched_at", "finished_at", "watermark", "affected"]
+    fields = ["job", "told_slot", "state", "started_at", "touched_at", "finished_at", "watermark", "affected"]
+
+    @admin.display(description=_("slot"), ordering="slot")
+    def told_slot(self, run: JobRun) -> str:
+        """In words."""
+        return run.slot_in_words
 
     @admin.display(description=_("job"), ordering="name")
     def job(self, run: JobRun) -> str:

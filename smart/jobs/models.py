@@ -1,11 +1,14 @@
 """What the clock made us do, once each."""
 
+from datetime import date, datetime
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from smart.jobs.names import NAMES
+from smart.lib import astana
 
 
 class JobRun(models.Model):
@@ -40,9 +43,19 @@ class JobRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name_in_words} {self.slot}"
+        return f"{self.name_in_words} {self.slot_in_words}"
 
     @property
     def name_in_words(self) -> str:
         """What the job does, as people read it."""
         return str(NAMES.get(self.name, self.name))
+
+    @property
+    def slot_in_words(self) -> str:
+        """The slot as people read it: a day, or an hour in Astana; as it stands where it is neither."""
+        try:
+            if "T" in self.slot:
+                return f"{datetime.fromisoformat(self.slot).astimezone(astana.ZONE):%d.%m.%Y %H:%M}"
+            return f"{date.fromisoformat(self.slot):%d.%m.%Y}"
+        except ValueError:
+            return self.slot

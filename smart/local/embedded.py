@@ -16,6 +16,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -40,6 +41,7 @@ DATABASE = "smart"
 _LONGEST_SOCKET_PATH = 103  # bytes; Linux takes 107, macOS 103
 _SOCKET = ".s.PGSQL.5432"
 _NEXT_TO_NOTHING = 1_000_000  # bytes: too little to write even why
+_EXCEPTION = re.compile(r"^[\w.]*(CommandError|ImproperlyConfigured): ")  # what stands before a sentence of ours
 _FULL_DISK = "No space left on device"
 
 
@@ -69,7 +71,7 @@ def explain(log: Path) -> str:
         wrote = log.read_text(errors="replace")[-20_000:]
         if _FULL_DISK in wrote or shutil.disk_usage(log.parent).free < _NEXT_TO_NOTHING:
             return f"the disk that holds {log.parent} is full"
-    return processes.last_line(log).removeprefix("CommandError: ").rstrip(".") or "it said nothing"
+    return _EXCEPTION.sub("", processes.last_line(log)).rstrip(".") or "it said nothing"
 
 
 class Postgres:

@@ -137,6 +137,8 @@ class Supervisor:
             return
         if self.database is not None and mark is not None and not mark.exists():
             self._begin_anew(self.database)
+        elif mark is None:
+            say("Preparing the database that DATABASE_URL names; the first time this takes a while.")
         log = self.logs / "prepare.log"
         work = processes.spawn(
             [sys.executable, "manage.py", "prepare_local"], log=log, env=self.env | _as("prepare"), cwd=PROJECT

@@ -264,6 +264,14 @@ def test_a_disk_without_room_is_told(tmp_path, monkeypatch):
         ground.refuse_full_disk(tmp_path)
 
 
+@pytest.mark.parametrize("before", ["CommandError: ", "django.core.exceptions.ImproperlyConfigured: "])
+def test_a_sentence_of_ours_is_told_without_its_exception(tmp_path, before):
+    log = tmp_path / "prepare.log"
+    log.write_text(f"Traceback …\n{before}DATABASE_URL must name PostgreSQL.\n")
+
+    assert embedded.explain(log) == "DATABASE_URL must name PostgreSQL"
+
+
 def test_a_server_that_died_of_a_full_disk_says_so(tmp_path):
     log = tmp_path / "postgres.log"
     log.write_text('FATAL:  could not write to file "pg_wal/xlogtemp.9": No space left on device\nLOG: shut down\n')

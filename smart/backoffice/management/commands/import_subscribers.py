@@ -66,7 +66,7 @@ class Command(BaseCommand):
         directory.preview(run=run, now=now, progress=self._progress)
         self._tell(run)
         if options["dry_run"]:
-            operations.refuse(run=run, why="dry run")
+            operations.end_dry_run(run=run)
             self.stdout.write("Dry run: nothing was changed.")
             return
         try:
