@@ -57,13 +57,14 @@ def stage(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -
         write = _reporter(file, counts)
         sql.create_staging(run.pk)
         towns = dict(Town.objects.values_list("code", "pk"))  # before COPY takes the connection
-        lines = Parser(shape, day_of(now), towns, write).lines(path)
-        sql.copy_lines(run.pk, _blocks(run, lines, progress))
+        parser = Parser(shape, day_of(now), towns, write)
+        sql.copy_lines(run.pk, _blocks(run, parser.lines(path), progress))
         for line, by_line, is_same in sql.drop_superseded(run.pk):
             counts["duplicates" if is_same else "superseded"] += 1
             reason = "the same line stands again" if is_same else "another line of this number follows"
             write(Finding(line, "MSISDN", "", f"{reason} (line {by_line})", is_rejected=False), is_counted=False)
     sql.index_staging(run.pk)
+    counts["unreadable"] = parser.unreadable
     run.counts = {**counts, "staged": sql.count_staged(run.pk), **preview(run)}
     run.lines_done, run.report, run.phase = run.lines, str(report), DirectoryImport.Phase.STAGED
     run.save()

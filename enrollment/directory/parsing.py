@@ -116,6 +116,7 @@ class Parser:
         self.today = today
         self.town_ids = towns
         self.report = report
+        self.unreadable = 0  # lines in which no number can be read
         self.towns = TownMatcher()
         at = {name: position for position, name in enumerate(shape.columns)}
         self._number_at = at["msisdn"]
@@ -144,6 +145,7 @@ class Parser:
         except msisdn.InvalidMsisdn:
             spelled = values[self._number_at]
             self._reject(line, "MSISDN", spelled, _why_no_number(spelled))
+            self.unreadable += 1
             return None
         is_rejected = False
         fields = []
@@ -170,6 +172,7 @@ class Parser:
         for part in (*parts[self._number_at : self._number_at + 1], *parts):
             with suppress(msisdn.InvalidMsisdn):
                 return _staged(line, msisdn.parse(part).value, list(_STAGED.values()), is_rejected=True)
+        self.unreadable += 1
         return None
 
     def _split(self, text: str) -> list[str] | None:

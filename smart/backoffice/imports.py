@@ -34,6 +34,7 @@ COUNTS = {
     "duplicates": gettext_lazy("identical lines again"),
     "superseded": gettext_lazy("lines with another of the same number below"),
     "rejected": gettext_lazy("rejected lines"),
+    "unreadable": gettext_lazy("of them without a number that can be read"),
     "warnings": gettext_lazy("fields left as they were"),
 }
 

@@ -66,6 +66,17 @@ def test_memberships_that_would_end_are_told_of_before(staff: Client, people: li
     assert Membership.objects.get().left_at is not None
 
 
+def test_lines_that_name_nobody_are_told_of(staff: Client, people: list[Subscriber], now: datetime) -> None:
+    """J7: who stands in them would be taken for gone."""
+    page = upload(staff, f"{HEADER}7,7010E+10;activ;active\n77010000099;activ\n", now, may_vanish="on")
+
+    told = " ".join(staff.get(page).content.decode().split())
+
+    assert "counts as no longer there" in told
+    assert DirectoryImport.objects.get().counts["unreadable"] == 1
+    assert 'of them without a number that can be read</th><td class="sm-figure">1</td>' in told
+
+
 def test_a_dry_run_is_called_one(staff: Client, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text(f"{HEADER}77010000099;activ;active\n")

@@ -23,6 +23,7 @@ _MEANING = {
     "duplicates": "identical lines again",
     "superseded": "lines with another of the same number below",
     "rejected": "rejected lines",
+    "unreadable": "of them without a number that can be read",
     "warnings": "fields left as they were",
 }
 
