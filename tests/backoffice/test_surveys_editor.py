@@ -1,5 +1,6 @@
 """The questions of a survey: written one by one, moved, deleted, corrected, published; the telephone beside them."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -153,6 +154,37 @@ def test_a_changed_question_keeps_its_code_and_its_texts_of_languages_not_asked_
     changed = Question.objects.get(code="likes")
     assert (changed.text_ru, changed.text_kk) == ("Что?", "Не ұнайды?")
     assert list(changed.choices.values_list("text_ru", flat=True)) == ["Раф", "Латте"]
+
+
+def test_two_who_write_one_question_see_each_other(client: Client, survey: Survey) -> None:
+    """Whoever saves second is told, keeps what was written, and may put it in the other's place."""
+    page = page_of(survey, "questions/likes/")
+    seen = re.search(r'name="seen" value="([0-9a-f]+)"', client.get(page).content.decode())
+    assert seen is not None
+    mine, other = (
+        question(choice("Раф"), choice("Латте"), kind="several", text_ru=text, code="likes", seen=seen[1])
+        for text in ("Моё?", "Чужое?")
+    )
+
+    assert client.post(page, other).status_code == 302
+    answer = client.post(page, mine)
+
+    told = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Somebody has changed this question since you opened it" in told
+    assert "Моё?" in told
+    assert Question.objects.get(code="likes").text_ru == "Чужое?"
+    again = re.search(r'name="seen" value="([0-9a-f]+)"', told)
+    assert again is not None
+    assert client.post(page, {**mine, "seen": again[1]}).status_code == 302
+    assert Question.objects.get(code="likes").text_ru == "Моё?"
+
+
+def test_what_somebody_has_deleted_is_not_silently_made_again(client: Client, survey: Survey) -> None:
+    page = page_of(survey, "questions/likes/")
+    client.post(page_of(survey, "questions/likes/delete/"))
+
+    assert client.post(page, question(choice("Раф"), choice("Латте"), code="likes", seen="x")).status_code == 404
 
 
 def test_codes_are_given_once_and_never_again(client: Client, empty: Survey) -> None:
@@ -405,7 +437,7 @@ def test_the_editors_pages_ask_no_more_queries_for_more_questions(
 
     with django_assert_max_num_queries(10):
         client.get(page_of(survey, "questions/"))
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         client.get(page_of(survey, "questions/q5/"))
     with django_assert_max_num_queries(11):
         client.post(page_of(survey, "questions/preview/"), question(code="q5"))

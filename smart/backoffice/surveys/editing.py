@@ -112,8 +112,12 @@ def _write(request: HttpRequest, place: Place) -> HttpResponse:
     if not is_valid:
         return _form(request, place, written, forms=(main, rows), status=422)
     question, choices = written.filled(main, rows)
+    seen = request.POST.get("seen")
     try:
-        question = writing.save(question=question, choices=choices, by=by(request), now=clock.now())
+        question = writing.save(question=question, choices=choices, by=by(request), now=clock.now(), seen=seen)
+    except writing.ChangedMeanwhile as refusal:
+        main.add_error(None, str(refusal))
+        return _form(request, place, written, forms=(main, rows), seen=writing.state_of(place.question), status=409)
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect("survey:questions", place.survey.pk)
@@ -144,8 +148,11 @@ def _form(
     *,
     forms: tuple[Any, list[RowForm]] | None = None,
     focused: int = -1,
+    seen: str | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    if seen is None:
+        seen = request.POST.get("seen", "") if request.method == "POST" else writing.state_of(place.question)
     main, rows = forms or written.forms(is_bound=False)
     is_new = place.question.pk is None
     context = {
@@ -153,6 +160,7 @@ def _form(
         "version": place.version,
         "question": place.question,
         "is_new": is_new,
+        "seen": seen,
         "main": main,
         "texts": [main[f"text_{code}"] for code in place.languages],
         "rows": [_shown(row, number, written, place, focused) for number, row in enumerate(rows)],

@@ -1,17 +1,46 @@
 """What is done to the questions of a version that is being written; a published one refuses (drafting.Frozen)."""
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Model
+from django.utils.translation import gettext_lazy as _
 
 from smart.access import audit
+from smart.lib.errors import Refusal
 from surveys import drafting
 from surveys.models import Choice, Question, Survey, Version
 
 _CODE = re.compile(r"q([0-9]{1,6})")
+
+
+class ChangedMeanwhile(Refusal):
+    """Somebody else has saved this question since it was opened."""
+
+    code = "question_changed_meanwhile"
+    sentence = _(
+        "Somebody has changed this question since you opened it. What you wrote is below and not saved: look at the"
+        " question in another window, then save again to put yours in its place."
+    )
+
+
+def state_of(question: Question) -> str:
+    """A digest of the question as it is saved, with its choices; "" when it is not."""
+    rows = list(Question.objects.filter(pk=question.pk).values_list(*_said_by(Question)))
+    if not rows:
+        return ""
+    choices = list(Choice.objects.filter(question_id=question.pk).order_by("value").values_list(*_said_by(Choice)))
+    return hashlib.sha256(json.dumps([rows, choices], default=str).encode()).hexdigest()[:32]
+
+
+def _said_by(model: type[Model]) -> list[str]:
+    """The columns that people write."""
+    ours = {"id", "position", "version_id", "question_id"}
+    return [field.attname for field in model._meta.concrete_fields if field.attname not in ours]
 
 
 def next_code(survey: Survey) -> str:
@@ -44,10 +73,15 @@ def leading_to(version: Version, code: str) -> list[str]:
 
 
 @transaction.atomic
-def save(*, question: Question, choices: Sequence[Choice], by: str, now: datetime) -> Question:
-    """Keep a question of a draft, new or changed, with these choices. Raises Frozen."""
+def save(*, question: Question, choices: Sequence[Choice], by: str, now: datetime, seen: str | None = None) -> Question:
+    """Keep a question of a draft, new or changed, with these choices.
+
+    `seen` is state_of what the writer saw. Raises Frozen, or ChangedMeanwhile when that is not what stands there.
+    """
     version = _locked(question.version_id)
     is_new = question.pk is None
+    if seen is not None and not is_new and state_of(question) != seen:
+        raise ChangedMeanwhile
     if is_new:
         last = version.questions.aggregate(last=Max("position"))["last"] or 0
         question.code, question.position = next_code(version.survey), last + 1
