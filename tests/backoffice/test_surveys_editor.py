@@ -226,6 +226,31 @@ def test_a_row_is_taken_out_and_the_others_stay(client: Client, empty: Survey) -
     assert 'name="row-2-text_kk"' not in page
 
 
+def test_choices_change_places_and_take_their_texts_along(client: Client, survey: Survey) -> None:
+    """Texts of languages not asked in too; what was published keeps its keys, and so its order."""
+    Survey.objects.update(languages=["ru"])
+    page = page_of(survey, "questions/likes/")
+    before = list(Choice.objects.filter(question__code="likes").values_list("text_ru", "text_kk"))
+    rows = [choice(ru, value=str(number)) for number, (ru, _kk) in enumerate(before, 1)]
+    sent = question(*rows, kind="several", text_ru="Что?", code="likes")
+
+    moved = htmx(client, page, {**sent, "raise": "1"})
+
+    shown = re.findall(r'name="row-\d+-text_ru"[^>]*value="([^"]*)"|name="row-\d+-value" value="(\d+)"', moved)
+    assert [value for _text, value in shown if value][:2] == ["2", "1"]
+    first, second, *rest = rows
+    client.post(page, question(second, first, *rest, kind="several", text_ru="Что?", code="likes"))
+    after = list(Choice.objects.filter(question__code="likes").order_by("value").values_list("text_ru", "text_kk"))
+    assert after == [before[1], before[0], *before[2:]]
+
+
+def test_published_choices_have_no_other_place(client: Client, make_survey: MakeSurvey, now: datetime) -> None:
+    survey = make_survey()
+    drafting.new_draft(survey=survey, by="x", now=now)
+
+    assert 'name="raise"' not in client.get(page_of(survey, "questions/likes/")).content.decode()
+
+
 def test_rows_change_without_scripts_too(client: Client, empty: Survey) -> None:
     page = client.post(page_of(empty, "questions/new/"), question(add="1")).content.decode()
 

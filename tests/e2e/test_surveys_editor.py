@@ -135,6 +135,8 @@ def write(page: Page, survey: Survey) -> None:
             page.keyboard.press("Tab")
         for _field in ("leads to", "tells", "interest"):
             page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="One place up Choice 2")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Add a choice")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("[name=row-2-text_kk]")).to_be_focused()

@@ -135,6 +135,11 @@ def _changed_rows(written: Written, request: HttpRequest) -> int | None:
         number = request.POST["remove"]
         written.remove_row(int(number) if number.isascii() and number.isdigit() else -1)
         return max(0, min(int(number) if number.isascii() and number.isdigit() else 0, len(written.rows) - 1))
+    if "raise" in request.POST:
+        number = request.POST["raise"]
+        place = int(number) if number.isascii() and number.isdigit() else 0
+        written.raise_row(place)
+        return max(0, min(place, len(written.rows)) - 1)
     if "redraw" in request.POST:
         written.drop_what_is_empty()
         return -1
@@ -196,6 +201,7 @@ def _shown(row: RowForm, number: int, written: Written, place: Place, focused: i
         "number": number,
         "form": row,
         "texts": texts,
+        "may_raise": written.kind in CHOSEN and place.published_value is None and number > 0,
         "may_remove": written.kind in RANGED or (written.kind in CHOSEN and len(written.rows) > 2),
     }
 

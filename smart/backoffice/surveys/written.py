@@ -56,6 +56,11 @@ class Written:
             del self.rows[number]
         self._fit_rows()
 
+    def raise_row(self, number: int) -> None:
+        """Let a choice change places with the one before it; published ones keep their keys, and so their order."""
+        if self.kind in CHOSEN and self.place.published_value is None and 0 < number < len(self.rows):
+            self.rows[number - 1], self.rows[number] = self.rows[number], self.rows[number - 1]
+
     def drop_what_is_empty(self) -> None:
         """After a change of kind: rows made for choices are no ranges until something is said in them."""
         if self.kind in RANGED:
