@@ -19,6 +19,7 @@ from surveys.results.rows import Value
 State = Export.State
 KEPT = timedelta(days=1)
 _LOST = timedelta(minutes=5)  # a worker that has not been heard of for so long is dead
+_GIVEN_UP = timedelta(hours=1)  # what kills its workers must not go on for ever
 _TELL_EVERY = 2_000
 
 
@@ -48,6 +49,7 @@ def make_waiting(*, now: datetime) -> int:
         return now + timedelta(seconds=monotonic() - began)
 
     _forget(now)
+    _give_up(now)
     while (export := _claim(clock())) is not None:
         _make(export, clock)
         made += 1
@@ -106,6 +108,14 @@ def _forget(now: datetime) -> None:
     for export in Export.objects.filter(created_at__lt=now - KEPT):
         _drop(export)
         export.delete()
+
+
+def _give_up(now: datetime) -> None:
+    """Say of a file that lost its workers for an hour that it cannot be made."""
+    lost = Export.objects.filter(state=State.MAKING, touched_at__lt=now - _LOST, created_at__lt=now - _GIVEN_UP)
+    for export in lost:
+        if lost.filter(pk=export.pk).update(state=State.FAILED, path="", touched_at=now):
+            _drop(export)
 
 
 def _drop(export: Export) -> None:

@@ -361,6 +361,20 @@ def test_nothing_is_left_of_a_worker_that_was_killed(survey: Survey, now: dateti
     assert Path(export.path).stat().st_mode & 0o777 == 0o600
 
 
+def test_what_kills_its_workers_for_an_hour_is_given_up(survey: Survey, now: datetime, media: Path) -> None:
+    export = exporting.ask(survey=survey, kind="xlsx", asked="", language="ru", by="x", now=now)
+    left = media / "left.xlsx"
+    left.write_bytes(b"half")
+    Export.objects.update(state="making", path=str(left), touched_at=now + timedelta(minutes=58))
+
+    assert exporting.make_waiting(now=now + timedelta(minutes=61)) == 0
+    Export.objects.update(touched_at=now + timedelta(minutes=55))
+    assert exporting.make_waiting(now=now + timedelta(minutes=61)) == 0
+
+    export.refresh_from_db()
+    assert (export.state, export.path, left.exists()) == ("failed", "", False)
+
+
 def test_a_worker_that_was_only_slow_leaves_the_file_to_the_next(survey: Survey, now: datetime, media: Path) -> None:
     export = exporting.ask(survey=survey, kind="xlsx", asked="", language="ru", by="staff:asel", now=now)
     slow = exporting._claim(now)
