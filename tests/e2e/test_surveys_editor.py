@@ -140,6 +140,7 @@ def write(page: Page, survey: Survey) -> None:
     expect(page.get_by_role("button", name="Add a choice")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("[name=row-2-text_kk]")).to_be_focused()
+    expect(page.locator(".sv-screen[lang=en]")).to_contain_text("3")  # redrawn with the new row
     for text in ("Шай", "Чай", "Tea"):
         page.keyboard.type(text)
         page.keyboard.press("Tab")
