@@ -128,7 +128,8 @@ def lines(published: Published, dimension: str, names: Names) -> list[Line]:
     found = [Line(names.of(dimension, key), [_part(*measures[one], key) for one in PARTED]) for key in ordered]
     if not any(others for _told, others in measures.values()):
         return found
-    return [*found, Line(_("all others together"), [_others(*measures[one]) for one in PARTED])]
+    name = _("all others together") if found else _("all together")
+    return [*found, Line(name, [_others(*measures[one]) for one in PARTED])]
 
 
 def _part(told: dict[str, int], others: int | None, key: str) -> Cell:

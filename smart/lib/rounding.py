@@ -38,9 +38,10 @@ class Rounding:
         smallest = sorted(told, key=lambda key: (told[key], key), reverse=True)
         while True:
             hidden = [key for key in exact if key not in told]
-            others = self.shown(sum(exact[key] for key in hidden), cell=f"{cell}:others")
+            rest = sum(count for key, count in counts.items() if key not in told)
+            others = self.shown(rest, cell=f"{cell}:others")
             if not hidden or (len(hidden) > 1 and others is not None) or not smallest:
-                return told, others if hidden else None
+                return told, others
             del told[smallest.pop()]
 
     def lines(self, counts: Mapping[str, int], *, cell: str) -> tuple[dict[str, int], int | None]:
@@ -54,8 +55,9 @@ class Rounding:
             for key, count in counts.items()
             if (value := self.shown(count, cell=f"{cell}:{key}")) is not None
         }
-        rest = [count for key, count in counts.items() if key not in told and count > border[key]]
-        return told, self.shown(sum(rest), cell=f"{cell}:others") if len(rest) > 1 else None
+        rest = {key: count for key, count in counts.items() if key not in told}
+        is_several = sum(count > border[key] for key, count in rest.items()) > 1
+        return told, self.shown(sum(rest.values()), cell=f"{cell}:others") if is_several else None
 
     def _offset(self, cell: str) -> int:
         return int.from_bytes(salted_hmac(self.salt, cell, algorithm="sha256").digest()[:8]) % self.step

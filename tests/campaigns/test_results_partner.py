@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, transaction
 from django.test import Client
+from django.utils import translation
 
 from campaigns.models import Campaign, Offer, Partner, PartnerMember, PublishedResult, Statement, Variant
 from campaigns.results import figures, publishing, rounding, statement, told
@@ -138,6 +139,14 @@ def test_many_hidden_parts_are_one_line() -> None:
     assert (set(told), others in (1_500, 1_600)) == ({"almaty"}, True)
 
 
+def test_all_others_are_all_the_others() -> None:
+    """Also parts so small that nobody is told whether they are there."""
+    told, others = rounding.parts({"almaty": 8_000, **{f"t{number}": 60 for number in range(40)}}, cell="c")
+
+    assert (set(told), others in (2_400, 2_500)) == ({"almaty"}, True)
+    assert rounding.parts({"almaty": 8_000, "aktau": 0}, cell="c")[1] is None
+
+
 def test_where_all_is_small_nothing_is_told() -> None:
     assert rounding.parts({"almaty": 400, "astana": 300}, cell="c") == ({}, None)
 
@@ -260,8 +269,9 @@ def test_what_is_hidden_with_a_small_part_is_not_called_small(campaign: Campaign
     }
     row = publishing.Published(campaign, offer, MADE.date(), True, publishing.Shown({}, parts))  # type: ignore[arg-type]
 
-    hours = [(line.name, [str(one) for one in line.counts]) for line in told.lines(row, "hour", told.Names())]
-    languages = [[str(one) for one in line.counts] for line in told.lines(row, "language", told.Names())]
+    with translation.override("en"):
+        hours = [(line.name, [str(one) for one in line.counts]) for line in told.lines(row, "hour", told.Names())]
+        languages = [[str(one) for one in line.counts] for line in told.lines(row, "language", told.Names())]
 
     assert hours == [
         ("09:00", ["too few to tell", "2100"]),
