@@ -178,7 +178,7 @@ def test_the_nps_is_of_what_is_shown(make_survey: Callable[..., Survey], partner
     rows = score.rows
     assert set(rows) == {"promoters", "passives", "detractors"}
     assert publishing.nps(score) == round(100 * (rows["promoters"] - rows["detractors"]) / sum(rows.values()))
-    assert abs((publishing.nps(score) or 0) - 30) <= 5
+    assert abs((publishing.nps(score) or 0) - 30) <= 8  # each group is less than ten off
 
 
 def test_no_query_narrows_what_is_shown(survey: Survey, dana: Client, now: datetime) -> None:
