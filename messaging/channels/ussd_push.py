@@ -33,6 +33,11 @@ _MARGIN_SECONDS = 2.0
 _LEAST_QUESTION_SECONDS = 10.0
 # A sender that is silent for longer is taken for dead (messaging.sender.LEASES).
 _MOST_DIALOG_SECONDS = 220.0
+# RestComm answers an empty 200 at once when it could not read a request: another content type, or a body that is no
+# dialog. It answers the same when its HTTP side stops waiting for a reader (15 s as shipped), and then the screen may
+# have been seen.
+_UNREAD_WITHIN_SECONDS = 10.0
+_UNREAD_AGAIN_SECONDS = 30.0
 
 # MAP errors after which another attempt would end the same: unknown subscriber, bearer or teleservice not provisioned,
 # illegal subscriber or equipment, barred, not supported, data missing or unexpected, unknown alphabet.
@@ -77,7 +82,9 @@ class UssdPushTransport(HttpTransport):
             raise ImproperlyConfigured(
                 f"Transport {self.name}: dialog_seconds must not be over {_MOST_DIALOG_SECONDS:.0f}"
             )
-        self._headers = {"Content-Type": "text/xml; charset=utf-8"}
+        # To the letter: RestComm compares by equality, so a charset behind it means that nothing is pushed at all. The
+        # XML declaration tells the encoding.
+        self._headers = {"Content-Type": "text/xml"}
         if options.get("username"):
             pair = f"{options['username']}:{required(options, 'password')}"
             self._headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
@@ -92,10 +99,11 @@ class UssdPushTransport(HttpTransport):
         if seconds <= _MARGIN_SECONDS:
             return Outcome(message, Verdict.NOT_HANDED, error="validity")
         screen = _screen(message.text, is_question=is_question, msisdn=message.msisdn)
+        began = time.monotonic()
         answer = self._post(screen, seconds=seconds, begin_by=message.deadline)
         if (outcome := self._put_off(message, answer)) is not None:
             return outcome
-        ending = self._judge(answer)
+        ending = self._judge(answer, took=time.monotonic() - began)
         keys = [ending.answer] if ending.answer is not None else []
         if keys and ending.is_open and conversations.begins(message):
             keys = self._converse(message, keys[0], answer.cookies, end)
@@ -140,11 +148,12 @@ class UssdPushTransport(HttpTransport):
         if seconds <= _MARGIN_SECONDS or not gsm.fits_ussd(turn.text):
             return None, cookies
         screen = _screen(turn.text, is_question=turn.goes_on)
+        began = time.monotonic()
         try:
             answer = self._post(screen, seconds=seconds, begin_by=time.monotonic() + seconds, cookies=cookies)
         except (TooLate, NotSent, Unanswered):
             return None, cookies
-        return self._judge(answer), answer.cookies or cookies
+        return self._judge(answer, took=time.monotonic() - began), answer.cookies or cookies
 
     def _post(self, screen: Element, *, seconds: float, begin_by: float, cookies: str = "") -> Answer:
         """Post a screen; the gateway gives up waiting before we do. Raises TooLate, NotSent, Unanswered."""
@@ -162,7 +171,11 @@ class UssdPushTransport(HttpTransport):
             seconds=seconds,
         )
 
-    def _judge(self, answer: Answer) -> _Ending:
+    def _judge(self, answer: Answer, *, took: float) -> _Ending:
+        if answer.status == 200 and not answer.body and took < _UNREAD_WITHIN_SECONDS:
+            # It may be this message or our set-up: only several in a row make the transport rest.
+            self._standing.doubted("unread")
+            return _Ending(Verdict.RETRY, "unread", retry_after=_UNREAD_AGAIN_SECONDS)
         dialog = _parse(answer.body) if answer.status == 200 else None
         if dialog is None:
             error = "garbage" if answer.status == 200 else f"http_{answer.status}"

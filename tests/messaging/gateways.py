@@ -108,6 +108,23 @@ def _serve(gateway: FakeGateway, connection: socket.socket, number: int) -> None
             return
 
 
+def restcomm(behave: Behaviour) -> Behaviour:
+    """Read requests as RestComm's HttpServerSbb does: the content type by equality, before anything else.
+
+    Any other is answered with an empty 200 when it would open a dialog; within one it aborts the dialog.
+    """
+
+    def read(request: Request) -> bytes | Iterable[bytes | None] | None:
+        if request.headers.get("content-type") == "text/xml":
+            return behave(request)
+        if "cookie" not in request.headers:
+            return reply("200 OK")
+        choice = "isProcedureCancellationReason_associatedProcedureFailure"
+        return reply("200 OK", f'<dialog type="Abort" mapUserAbortChoice="{choice}"/>'.encode())
+
+    return read
+
+
 @contextmanager
 def closed_port() -> Iterator[int]:
     """A loopback port that refuses connections: taken, but not listened on."""

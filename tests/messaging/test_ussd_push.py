@@ -11,7 +11,7 @@ import pytest
 from messaging.channels.base import Outcome, Verdict
 from messaging.channels.ussd_push import UssdPushTransport
 from smart.lib import clock
-from tests.messaging.gateways import Behaviour, FakeGateway, Request, closed_port, outgoing, reply, serve
+from tests.messaging.gateways import Behaviour, FakeGateway, Request, closed_port, outgoing, reply, restcomm, serve
 
 COOKIE = "Set-Cookie: JSESSIONID=1379BF8AF4DB; Path=/restcomm; HttpOnly"
 SHOWN = '<unstructuredSSNotify_Response invokeId="1"/>'
@@ -40,7 +40,7 @@ def push(first: bytes | None) -> Behaviour:
     def behave(request: Request) -> bytes | None:
         return reply("200 OK") if b'mapMessagesSize="0"' in request.body else first
 
-    return behave
+    return restcomm(behave)
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +87,6 @@ def test_a_screen_that_was_acknowledged_is_delivered(
     assert notify.tag == "unstructuredSSNotify_Request"
     assert (notify.get("string"), notify.get("dataCodingScheme")) == ("Сәлем! Шай −20 %", "72")
     assert notify[0].attrib == {"nai": "international_number", "npi": "ISDN", "number": "77010000001"}
-    assert gateway.requests[0].headers["content-type"].startswith("text/xml")
 
 
 def test_the_dialog_is_ended_in_its_http_session(gateway: FakeGateway, make: Callable[..., UssdPushTransport]) -> None:
@@ -99,6 +98,38 @@ def test_the_dialog_is_ended_in_its_http_session(gateway: FakeGateway, make: Cal
     assert last.headers["cookie"] == "JSESSIONID=1379BF8AF4DB"
     assert root.attrib == {"mapMessagesSize": "0", "prearrangedEnd": "false"}
     assert list(root) == []
+
+
+def test_every_post_has_the_one_content_type_that_the_gateway_reads(
+    gateway: FakeGateway, make: Callable[..., UssdPushTransport]
+) -> None:
+    hand_over(make())
+
+    assert [request.headers["content-type"] for request in gateway.requests] == ["text/xml", "text/xml"]
+
+
+def test_an_empty_answer_at_once_means_that_nothing_was_shown(
+    gateway: FakeGateway, make: Callable[..., UssdPushTransport]
+) -> None:
+    gateway.behave = lambda request: reply("200 OK")
+    transport = make()
+
+    outcomes = [hand_over(transport) for _ in range(6)]
+
+    assert {(outcome.verdict, outcome.error) for outcome in outcomes} == {(Verdict.RETRY, "unread")}
+    assert transport.health().is_up is False
+    assert len(gateway.requests) == 5  # then it rests
+
+
+def test_an_empty_answer_after_a_wait_tells_nothing_of_what_was_shown(
+    gateway: FakeGateway, make: Callable[..., UssdPushTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.behave = lambda request: reply("200 OK")
+    monkeypatch.setattr("messaging.channels.ussd_push._UNREAD_WITHIN_SECONDS", 0.0)
+
+    outcome = hand_over(make())
+
+    assert (outcome.verdict, outcome.error) == (Verdict.UNCERTAIN, "garbage")
 
 
 def test_two_dialogs_do_not_share_a_session(gateway: FakeGateway, make: Callable[..., UssdPushTransport]) -> None:
@@ -164,7 +195,8 @@ def test_an_answer_in_an_element_of_its_own_is_read_too(
         (dialog(type="Unknown", dialogTimedOut="true", sriPart="true"), Verdict.RETRY, "not_found", 1800),
         (dialog(type="Unknown", invokeTimedOut="0"), Verdict.UNCERTAIN, "timeout", 0),
         (dialog(type="Continue"), Verdict.UNCERTAIN, "no_answer", 0),
-        (reply("200 OK"), Verdict.UNCERTAIN, "garbage", 0),
+        (reply("200 OK"), Verdict.RETRY, "unread", 30),
+        (reply("200 OK", b" "), Verdict.UNCERTAIN, "garbage", 0),
         (reply("200 OK", b"<html><body>Welcome</body></html>"), Verdict.UNCERTAIN, "garbage", 0),
         (reply("200 OK", b"<dialog><unstruct"), Verdict.UNCERTAIN, "garbage", 0),
         (reply("200 OK", b'<!DOCTYPE d [<!ENTITY a "b">]><dialog>&a;<unstructuredSSNotify_Response/></dialog>'),
@@ -177,8 +209,8 @@ def test_an_answer_in_an_element_of_its_own_is_read_too(
     ],
     ids=["absent", "absent-at-lookup", "busy", "system-failure", "unknown-subscriber", "unknown-alphabet",
          "unreachable", "invalid-destination", "user-aborted", "user-resources", "radio-released", "no-resources",
-         "released", "timed-out", "timed-out-at-lookup", "invoke-timed-out", "nothing-inside", "empty", "html",
-         "cut-off", "entities", "huge", "unavailable", "server-error", "unauthorized", "hangs-up"],
+         "released", "timed-out", "timed-out-at-lookup", "invoke-timed-out", "nothing-inside", "unread", "blank",
+         "html", "cut-off", "entities", "huge", "unavailable", "server-error", "unauthorized", "hangs-up"],
 )  # fmt: skip
 def test_every_ending_has_its_verdict(
     gateway: FakeGateway,
@@ -276,7 +308,7 @@ def test_a_batch_is_pushed_side_by_side(gateway: FakeGateway, make: Callable[...
 def test_a_failed_ending_changes_nothing_of_what_was_read(
     gateway: FakeGateway, make: Callable[..., UssdPushTransport]
 ) -> None:
-    gateway.behave = lambda request: None if b'mapMessagesSize="0"' in request.body else dialog(SHOWN)
+    gateway.behave = restcomm(lambda request: None if b'mapMessagesSize="0"' in request.body else dialog(SHOWN))
 
     assert hand_over(make()).verdict == Verdict.ACCEPTED
 

@@ -20,7 +20,7 @@ from surveys import asking
 from surveys.models import Answer, Quota, Response
 from tests.bonuses.conftest import violated
 from tests.messaging.conftest import at, noon  # noqa: F401
-from tests.messaging.gateways import outgoing, serve
+from tests.messaging.gateways import outgoing, restcomm, serve
 from tests.surveys.conftest import COFFEE, Kind
 from tests.surveys.telephones import ABORTED, TIMED_OUT, PushGateway
 from tests.ussd.conftest import gateway  # noqa: F401
@@ -49,7 +49,7 @@ def survey(make_survey, make_member, noon):  # noqa: F811
 
 def push(behave, **options):
     """Send what waits, and return how the telephones fared."""
-    with serve(behave) as server:
+    with serve(restcomm(behave)) as server:
         usual = {"name": "ussd-1", "kind": "ussd", "url": server.url("/restcomm"), "timeout_seconds": 5}
         transport = UssdPushTransport(usual | options)
         try:
@@ -69,7 +69,7 @@ def the_invitation(**fields):
 
 
 def hand_over(behave, **fields):
-    with serve(behave) as server:
+    with serve(restcomm(behave)) as server:
         transport = UssdPushTransport({"name": "ussd-1", "kind": "ussd", "url": server.url("/restcomm")})
         try:
             [outcome] = transport.hand_over([the_invitation(**fields)])
