@@ -1,4 +1,4 @@
-"""The charging system's interface."""
+"""The charging system's interface (P3)."""
 
 from datetime import UTC
 from typing import Any

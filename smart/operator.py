@@ -1,4 +1,4 @@
-"""What we ask of the operator's own systems: the main balance (B10), by TM Forum TMF654."""
+"""What we ask of the operator's own systems: the main balance (B10) by TM Forum TMF654. It is never debited (J4)."""
 
 import json
 import logging

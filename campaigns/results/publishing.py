@@ -1,4 +1,4 @@
-"""What partners see: rounded, written down once a day, and the same from then on however it is asked (ADR 0021).
+"""What partners see: rounded, written down once a day, and the same from then on however it is asked (P2, ADR 0021).
 
 Partners' pages and files read these rows and nothing else, so they cannot tell more than what is written here.
 """

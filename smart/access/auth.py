@@ -1,4 +1,4 @@
-"""Who is calling: signed requests, or a key from a known address. A wrong or stale proof is 401 without detail."""
+"""Who is calling: signed requests, or a key from a known address (P3). A wrong or stale proof is 401 without detail."""
 
 import base64
 import hashlib

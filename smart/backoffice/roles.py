@@ -1,4 +1,4 @@
-"""The roles of the back office, as data: groups and what they may do."""
+"""The roles of the back office, as data: groups and what they may do (P1)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Log lines that carry the request's id and never a phone number."""
+"""Log lines that carry the request's id and never a phone number (M6)."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Phone numbers: read in any usual spelling, shown masked, never logged."""
+"""Phone numbers: read in any usual spelling, shown masked, never logged (M6)."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The USSD gateways' addresses: authenticate, translate, one call to the engine, translate back.
+"""The USSD gateways' addresses (P3): authenticate, translate, one call to the engine, translate back.
 
 A trimmed DRF view (ADR 0007): it keeps the schema, the handler of errors and the dispatch; content negotiation,
 parser and renderer classes are replaced by the dialect's own two functions.

@@ -1,4 +1,4 @@
-"""The back office: lists open within a query budget, history is not editable, roles see what is theirs."""
+"""The back office: lists open within a query budget, history is not editable, roles see what is theirs (P1)."""
 
 import re
 from collections.abc import Callable

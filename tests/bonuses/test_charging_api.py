@@ -1,4 +1,4 @@
-"""The charging system's requests as they come over the wire, signed (B5, B9, M6)."""
+"""The charging system's requests as they come over the wire, signed (B5, B9, M6, P3)."""
 
 import json
 import logging
