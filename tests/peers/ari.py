@@ -5,7 +5,10 @@ A callee is a list of steps, done in order; one waits for what the step names, n
     ring, answer, busy, noanswer    what the telephone does
     dial STATUS, destroy CAUSE      the same by their codes
     play, played, failed            waits to be played something: begins, is over, cannot be played
-    press KEY, hangup               what the callee does meanwhile
+    press KEY                       what the callee does meanwhile
+    hangup, cut, vanish             the callee hangs up: what is being played fails after the request to hang up is told,
+                                    before it, or without one (Asterisk does either, within a millisecond)
+    replay NAME                     tells the events of ari_cases/NAME.jsonl, recorded of a real Asterisk, in their order
     stopped                         waits until the playback is stopped
     drop, garbage                   the WebSocket breaks; brings nonsense
 
@@ -26,10 +29,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 PATIENCE = 10.0
+CASES = Path(__file__).parent / "ari_cases"
 
 
 class Gone(Exception):
@@ -193,7 +198,7 @@ class Ari:
         self._lines.append(line)
         line.start()
 
-    def destroy(self, channel: Channel, cause: int) -> None:
+    def destroy(self, channel: Channel, cause: int, **more: object) -> None:
         """The channel's end."""
         if self.channels.pop(channel.id, None) is None:
             return
@@ -208,6 +213,7 @@ class Ari:
                 "cause": cause,
                 "cause_txt": texts.get(cause, "Unknown"),
                 "channel": channel.snapshot(),
+                **more,
             },
         )
 
@@ -238,6 +244,9 @@ class Ari:
         channel.state = "Up"
         self._dial(channel, "ANSWER")
         self.tell(channel.app, {"type": "ChannelStateChange", "channel": channel.snapshot()})
+        self._enter(channel)
+
+    def _enter(self, channel: Channel) -> None:
         channel.in_stasis = True
         args = channel.app_args.split(",") if channel.app_args else []
         self.tell(channel.app, {"type": "StasisStart", "args": args, "channel": channel.snapshot()})
@@ -296,9 +305,43 @@ class Ari:
         self.tell(channel.app, event)
 
     def _hangup(self, channel: Channel, _: str) -> None:
+        self._request_hangup(channel)
+        self.finish(channel, "failed")
+        self.destroy(channel, 16)
+
+    def _cut(self, channel: Channel, _: str) -> None:
+        self.finish(channel, "failed")
+        self._request_hangup(channel)
+        self.destroy(channel, 16)
+
+    def _vanish(self, channel: Channel, _: str) -> None:
+        self.finish(channel, "failed")
+        self.destroy(channel, 16)
+
+    def _request_hangup(self, channel: Channel) -> None:
         request = {"type": "ChannelHangupRequest", "cause": 16, "soft": False, "channel": channel.snapshot()}
         self.tell(channel.app, request)
-        self.destroy(channel, 16)
+
+    def _replay(self, channel: Channel, name: str) -> None:
+        """The recording leaves out what only the call's owner hears: it is put where Asterisk has it."""
+        for line in (CASES / f"{name}.jsonl").read_text().splitlines():
+            event = json.loads(line)
+            match event.pop("type"):
+                case "Dial":
+                    self._dial(channel, event["dialstatus"])
+                case "ChannelStateChange" as kind:
+                    channel.state = event["state"]
+                    self.tell(channel.app, {"type": kind, "channel": channel.snapshot()})
+                case "PlaybackStarted":
+                    self._play(channel, "")
+                case "PlaybackFinished":
+                    self.finish(channel, event["state"])
+                case "ChannelDestroyed":
+                    self.destroy(channel, event.pop("cause"), **event)
+                case kind:
+                    self.tell(channel.app, {"type": kind, **event, "channel": channel.snapshot()})
+            if channel.state == "Up" and not channel.in_stasis:
+                self._enter(channel)
 
     def _drop(self, _channel: Channel, _: str) -> None:
         self.drop_websockets()

@@ -187,6 +187,8 @@ def test_who_lets_it_ring_is_hung_up(
         (("answer", "play", "press 1", "hangup"), "1", ""),
         (("answer", "play", "hangup"), "", "hung_up"),
         (("answer", "hangup"), "", "hung_up"),
+        (("answer", "play", "press 1", "cut"), "1", ""),
+        (("answer", "play", "press 0", "stopped", "play", "cut"), "", "hung_up"),
         (("answer", "played", "hangup"), "", ""),
         (("answer", "garbage", "played", "press 5"), "5", ""),
         (("answer", "play", "press x", "press 12", "press 2"), "2", ""),
@@ -206,6 +208,71 @@ def test_an_answered_call(
 
     assert (outcome.verdict, outcome.is_final) == (Verdict.ACCEPTED, True)
     assert (outcome.answer, outcome.error) == (answer, error)
+
+
+@pytest.mark.parametrize("end", ["hangup", "cut", "vanish"])
+def test_who_hangs_up_while_the_prompt_plays_silences_no_other_call(
+    ari: Ari, transport: IvrTransport, end: str
+) -> None:
+    ari.callees[NUMBER] = ("answer", "play", end)
+
+    outcome = call(transport)
+    next_one = call(transport, msisdn="77010000002")
+
+    assert (outcome.verdict, outcome.is_final, outcome.error) == (Verdict.ACCEPTED, True, "hung_up")
+    assert (next_one.verdict, next_one.error) == (Verdict.ACCEPTED, "")
+
+
+def test_a_hang_up_told_well_after_the_playback_failed_is_one(ari: Ari, transport: IvrTransport) -> None:
+    ari.callees[NUMBER] = ("answer", "failed", "hangup")
+
+    assert call(transport).error == "hung_up"
+
+
+def test_a_prompt_refused_since_its_callee_just_hung_up_silences_no_other_call(
+    ari: Ari, transport: IvrTransport
+) -> None:
+    ari.faults["play"] = 500
+    ari.callees[NUMBER] = ("answer", "hangup")
+
+    outcome = call(transport)
+    del ari.faults["play"]
+
+    assert (outcome.verdict, outcome.error) == (Verdict.ACCEPTED, "hung_up")
+    assert call(transport, msisdn="77010000002").error == ""
+
+
+def test_a_websocket_lost_just_after_a_playback_failed_leaves_the_call_uncertain(
+    ari: Ari, transport: IvrTransport
+) -> None:
+    ari.callees[NUMBER] = ("answer", "failed", "drop")
+
+    outcome = call(transport)
+
+    assert (outcome.verdict, outcome.error) == (Verdict.UNCERTAIN, "events_lost")
+
+
+@pytest.mark.parametrize(
+    ("case", "verdict", "error"),
+    [
+        ("cut-while-playing", Verdict.ACCEPTED, "hung_up"),
+        ("told-to-the-end", Verdict.ACCEPTED, ""),
+        ("told-to-the-end-dial-first", Verdict.ACCEPTED, ""),
+        ("person-declines-603", Verdict.REJECTED, "declined"),
+        ("unavailable-480", Verdict.RETRY, "no_answer"),
+        ("unavailable-480-dial-first", Verdict.RETRY, "no_answer"),
+    ],
+)
+def test_a_call_recorded_of_a_real_asterisk(
+    ari: Ari, make_transport: Callable[..., IvrTransport], case: str, verdict: Verdict, error: str
+) -> None:
+    ari.callees[NUMBER] = (f"replay {case}",)
+
+    outcome = call(make_transport(key_seconds=5))
+    next_one = call(make_transport(name="next"), msisdn="77010000002")
+
+    assert (outcome.verdict, outcome.error) == (verdict, error)
+    assert next_one.error == ""
 
 
 def test_the_key_0_repeats_the_prompt_once(ari: Ari, transport: IvrTransport) -> None:
@@ -564,7 +631,7 @@ def test_whatever_callees_do_each_message_has_one_outcome_and_no_call_stays(
     chance = random.Random(seed)
     steps = [
         ("ring", "busy"), ("ring", "noanswer"), ("destroy 34",), ("answer", "played"), ("answer", "play", "hangup"),
-        ("answer", "play", "press 1"), ("garbage", "answer", "played"), ("answer", "play", "press 0", "hangup"),
+        ("answer", "play", "cut"), ("answer", "play", "press 1"), ("garbage", "answer", "played"), ("answer", "play", "press 0", "hangup"),
     ]  # fmt: skip
     numbers = [f"77010000{index:03d}" for index in range(60)]
     ari.callees = {number: chance.choice(steps) for number in numbers}

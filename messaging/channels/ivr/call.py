@@ -23,6 +23,8 @@ _KEYS = "0123456789*ABCD"
 _MOST_KEYS = 20
 _OVERDUE = 5.0  # seconds Asterisk may be late with telling that nobody answered
 _CAUSE_FOLLOWS = 2.0  # seconds between a dial status and the channel's cause
+_HANGUP_FOLLOWS = 0.5  # seconds between a playback that failed and the hang-up that made it fail
+_LEAVING = {"ChannelHangupRequest", "StasisEnd", "ChannelDestroyed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Call:
         self.message, self.media, self.manner, self.until = message, media, manner, until
         self._rest, self._left_up = rest, left_up
         self._playback = ""
+        self._is_leaving = False  # the callee hung up; what else belongs to it may still come
         self._is_gone = False
         self._is_heard = False
         self._is_repeated = False
@@ -122,7 +125,6 @@ class Call:
                     if causes.is_final(dialstatus):
                         end = min(end, time.monotonic() + _CAUSE_FOLLOWS)
                 case "ChannelDestroyed":
-                    self._is_gone = True
                     return self._ended(*causes.meaning(_cause(event), dialstatus))
                 case "(lost)":
                     return self._ended(Verdict.UNCERTAIN, "events_lost")
@@ -143,8 +145,8 @@ class Call:
         while event := self._next(finish):
             match event["type"]:
                 case "PlaybackFinished" if part_of(event, "playback").get("id") == self._playback:
-                    if part_of(event, "playback").get("state") == "failed" and not self._is_told:
-                        return self._ended(Verdict.REJECTED, NOT_PLAYED)
+                    if is_failed(event) and not self._is_told:
+                        return self._unplayed()
                     self._is_heard = True
                     finish = min(end, time.monotonic() + self.manner.key_seconds)
                 case "ChannelDtmfReceived":
@@ -155,7 +157,6 @@ class Call:
                     if len(self._keys) == _MOST_KEYS:
                         break
                 case "ChannelDestroyed":
-                    self._is_gone = True
                     return self._told("hung_up")
                 case "(lost)":
                     return self._told() if self._is_told else self._ended(Verdict.UNCERTAIN, "events_lost")
@@ -184,8 +185,22 @@ class Call:
         if status in (404, 409, 412):  # hung up meanwhile
             return self._told("hung_up")
         if not 200 <= status < 300:
-            return self._told() if self._is_told else self._ended(Verdict.REJECTED, NOT_PLAYED)
+            return self._told() if self._is_told else self._unplayed()
         return None
+
+    def _unplayed(self) -> Outcome:
+        """How a call ends whose prompt was not played: its callee hung up meanwhile, or there is nothing to play.
+
+        A hang-up fails what is playing, and Asterisk tells of both within a millisecond in no certain order. Taken for
+        a missing file it would hold back every other call.
+        """
+        end = time.monotonic() + _HANGUP_FOLLOWS
+        while not self._is_gone and (event := self._next(end)):
+            if event["type"] == "(lost)":
+                return self._ended(Verdict.UNCERTAIN, "events_lost")
+        if self._is_leaving:
+            return self._told("hung_up")
+        return self._ended(Verdict.REJECTED, NOT_PLAYED)
 
     def _pressed(self, key: str, *, finish: float, end: float) -> float:
         """Take a key; return when the call now finishes unless more happens. The first 0 repeats the prompt."""
@@ -223,9 +238,12 @@ class Call:
 
     def _next(self, end: float) -> Event | None:
         try:
-            return self.events.get(timeout=max(0.0, end - time.monotonic()))
+            event = self.events.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
             return None
+        self._is_leaving = self._is_leaving or event["type"] in _LEAVING
+        self._is_gone = self._is_gone or event["type"] == "ChannelDestroyed"
+        return event
 
     def _told(self, otherwise: str = "") -> Outcome:
         """The call is over and reached its reader; `otherwise` is what to say if not to the prompt's end."""
@@ -246,6 +264,11 @@ class Call:
 def part_of(event: Event, part: str) -> dict[str, Any]:
     value = event.get(part)
     return value if isinstance(value, dict) else {}
+
+
+def is_failed(event: Event) -> bool:
+    """True when a playback ended without having been played."""
+    return part_of(event, "playback").get("state") == "failed"
 
 
 def _state(event: Event) -> str:

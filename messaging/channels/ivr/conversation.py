@@ -7,7 +7,7 @@ from typing import Any
 from messaging import conversations
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.ivr.ari import Event
-from messaging.channels.ivr.call import END, NOT_PLAYED, REPEAT, Call, part_of
+from messaging.channels.ivr.call import END, REPEAT, Call, is_failed, part_of
 from messaging.conversations import Keys, State, Turn
 
 # Kept back for the last words when time is up.
@@ -121,11 +121,10 @@ class Conversation(Call):
             return None
         match event["type"]:
             case "PlaybackFinished" if part_of(event, "playback").get("id") == self._playback:
-                if part_of(event, "playback").get("state") == "failed" and not self._is_told:
-                    raise _Over(self._ended(Verdict.REJECTED, NOT_PLAYED))
+                if is_failed(event) and not self._is_told:
+                    raise _Over(self._unplayed())
                 self._is_heard, self._is_playing = True, False
             case "ChannelDestroyed":
-                self._is_gone = True
                 raise _Over(self._told("hung_up"))
             case "(lost)":
                 raise _Over(self._told() if self._is_told else self._ended(Verdict.UNCERTAIN, "events_lost"))
