@@ -14,15 +14,16 @@ from django.utils.translation import gettext as _
 
 from enrollment.models import Channel, Subscriber
 from messaging.channels.base import Outgoing
-from messaging.conversations import Keys, State, Turn
+from messaging.channels.conversations import Keys, State, Turn
 from messaging.models import Message
 from smart import programme
-from smart.lib import astana, clock, gsm
+from smart.lib import clock
 from smart.lib.errors import Refusal
 from surveys import inviting, wording
 from surveys.answering import Standing
-from surveys.flow import Item
+from surveys.items import Item
 from surveys.models import Question
+from surveys.screens import ending, screen
 
 Kind = Question.Kind
 NEXT_KEY = "0"  # turns a screen's page
@@ -31,7 +32,7 @@ _CODE = "*555*6*{survey}#"
 
 
 def converse(message: Outgoing, key: str | None, state: State | None) -> Turn:
-    """The next turn of a survey (messaging.conversations); what it records is one short transaction.
+    """The next turn of a survey (messaging.channels.conversations); what it records is one short transaction.
 
     What is refused (over, full, left the programme) is told as the last words.
     """
@@ -158,35 +159,3 @@ def _paged(pages: Sequence[str], state: State) -> Turn:
 
 
 # -- the words the menu shows too
-
-
-def screen(standing: Standing) -> str:
-    """The question that waits, as it is shown, with what was wrong with the last key.
-
-    Where 0 is an answer it cannot turn a page: a hint that there is no room for is left out.
-    """
-    assert standing.item is not None
-    with translation.override(standing.language):
-        hint = str(standing.hint)
-    hinted = wording.screen(standing.item, standing.language, is_first=standing.is_first, hint=hint)
-    if hint and not gsm.fits_ussd(hinted) and standing.item.low is not None and standing.item.low <= 0:
-        return wording.screen(standing.item, standing.language, is_first=standing.is_first)
-    return hinted
-
-
-def ending(standing: Standing) -> str:
-    """The last words of a survey, with the reward (B11)."""
-    with translation.override(standing.language):
-        words = {
-            "completed": _("Thank you for your answers!"),
-            "screened_out": _("Thank you! This survey is for others this time."),
-            "full": _("Thank you! Enough members like you have answered by now."),
-        }[standing.ended]
-        if not standing.units:
-            return words
-        if standing.lapses_at is None:
-            return f"{words} " + _("Your reward: %(units)s units.") % {"units": standing.units}
-        return f"{words} " + _("Your reward: %(units)s units until %(lapse)s.") % {
-            "units": standing.units,
-            "lapse": f"{standing.lapses_at.astimezone(astana.ZONE):%d.%m %H:%M}",
-        }

@@ -462,7 +462,7 @@ TRANSPORTS_FILE = env.str("TRANSPORTS_FILE", default="")
 TRANSPORTS = transports(TRANSPORTS_FILE, known=set(TRANSPORT_KINDS)) or (
     [{"name": "handset", "kind": "handset", "channels": ["sms", "ussd", "ivr"]}] if LOCAL else []
 )
-# What a message's reader may answer at once, in the same USSD dialog or call: by class (messaging.conversations).
+# What a reader may answer at once, in the same USSD dialog or call, by class (messaging.channels.conversations).
 CONVERSATIONS = {"survey": "smart.interviews.converse"}
 MESSAGES_KEPT_MONTHS = kept_months(env.int("MESSAGES_KEPT_MONTHS", default=13))  # before this one; 0: for good
 SENDING_SITE = env.str("SENDING_SITE", default="local" if LOCAL else "")  # tells a copy of this installation from it

@@ -20,7 +20,8 @@ from smart.lib import astana
 from smart.lib.errors import Refusal
 from smart.lib.logs import mask_numbers
 from surveys import flow, scripts, sql
-from surveys.flow import Given, Item, Script
+from surveys.flow import Given, Script
+from surveys.items import Item
 from surveys.models import Answer, Invitation, Quota, Response, Survey, Version
 from surveys.models.questions import END, NOT_ELIGIBLE
 from surveys.wording import BACK_KEY

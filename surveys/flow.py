@@ -1,13 +1,14 @@
 """The way through a questionnaire: what a key means, what follows it, what is wrong with it. No database here."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from surveys import wording
+from surveys.items import Item, Option
 from surveys.models.questions import END, NOT_ELIGIBLE, Question
 
 Kind = Question.Kind
@@ -16,7 +17,6 @@ SCALES = ((1, 5), (0, 10))  # 0-10 is the scale of the NPS
 MOST_TEXT = 160
 LARGEST = 2_000_000_000
 _MOST_PAGES = 4
-_CHOSEN = (Kind.SINGLE, Kind.SEVERAL, Kind.YES_NO)
 
 
 class BadKey(Exception):
@@ -25,40 +25,6 @@ class BadKey(Exception):
     def __init__(self, hint: str | Promise) -> None:
         super().__init__()
         self.hint = hint
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One of a question's answers (surveys.models.Choice); of a number or a scale, a range of them."""
-
-    value: int
-    texts: Mapping[str, str] = field(default_factory=dict)
-    low: int | None = None
-    high: int | None = None
-    then: str = ""
-    fact: int | None = None
-    fact_value: str = ""
-    interest_bit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One question."""
-
-    id: int
-    code: str
-    kind: str
-    texts: Mapping[str, str]
-    options: tuple[Option, ...] = ()
-    low: int | None = None
-    high: int | None = None
-    is_screening: bool = False
-    then: str = ""
-
-    @property
-    def has_choices(self) -> bool:
-        """True when it is answered by choosing among what is listed."""
-        return self.kind in _CHOSEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from functools import lru_cache
 
-from surveys.flow import Item, Option, Script
+from surveys.flow import Script
+from surveys.items import Item, Option
 from surveys.models import Choice, Question, Version
 
 LANGUAGES = ("kk", "ru", "en")

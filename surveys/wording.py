@@ -1,22 +1,19 @@
 """A question as it stands on a screen, and as it is spoken on the telephone."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from smart.lib import gsm
+from surveys.items import Item
 from surveys.models.questions import Question
-
-if TYPE_CHECKING:
-    from surveys.flow import Item
 
 Kind = Question.Kind
 BACK_KEY = "00"
 
 
-def listed(item: "Item", language: str) -> list[tuple[int, str]]:
+def listed(item: Item, language: str) -> list[tuple[int, str]]:
     """The choices as listed, by their keys; yes and no are the platform's own words. None for other kinds."""
     if item.kind == Kind.YES_NO:
         with translation.override(language):
@@ -26,7 +23,7 @@ def listed(item: "Item", language: str) -> list[tuple[int, str]]:
     return []
 
 
-def screen(item: "Item", language: str, *, is_first: bool, hint: str = "") -> str:
+def screen(item: Item, language: str, *, is_first: bool, hint: str = "") -> str:
     """The question with its choices, how to answer where no choice says it, and the way back."""
     with translation.override(language):
         lines = [hint] if hint else []
@@ -39,7 +36,7 @@ def screen(item: "Item", language: str, *, is_first: bool, hint: str = "") -> st
         return "\n".join(lines)
 
 
-def _how(item: "Item") -> str:
+def _how(item: Item) -> str:
     """What to key in, for who sees no list of it."""
     if item.kind == Kind.SEVERAL:
         return _("Several: 1 3")
@@ -48,7 +45,7 @@ def _how(item: "Item") -> str:
     return ""
 
 
-def pages(item: "Item", language: str, *, is_first: bool) -> Sequence[str]:
+def pages(item: Item, language: str, *, is_first: bool) -> Sequence[str]:
     """The screens it takes."""
     return cut(screen(item, language, is_first=is_first), language)
 
@@ -59,7 +56,7 @@ def cut(text: str, language: str) -> Sequence[str]:
         return gsm.pages(text, f"0 {_('Next')}")
 
 
-def spoken(item: "Item", language: str, *, hint: str = "") -> str:
+def spoken(item: Item, language: str, *, hint: str = "") -> str:
     """The question as a call tells it: each choice with its key."""
     with translation.override(language):
         parts = [hint] if hint else []

@@ -1,7 +1,7 @@
 """USSD push in the convention of RestComm's gateway: a screen, or a question answered within the session.
 
 One POST opens a dialog and is answered when the reader has acknowledged the screen, keyed something in, or could not be
-reached; others, in the same HTTP session, show the next screens of a conversation (messaging.conversations), and the
+reached; others, in the same HTTP session, show the next screens of a conversation, and the
 last one ends the dialog. Nothing is stored and forwarded: acknowledged is delivered.
 """
 
@@ -15,12 +15,12 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from django.core.exceptions import ImproperlyConfigured
 
-from messaging import conversations
+from messaging.channels import conversations
 from messaging.channels.base import Outcome, Outgoing, Verdict
+from messaging.channels.conversations import Turn
 from messaging.channels.http import MOST_BYTES, Answer, NotSent, TooLate, Unanswered
 from messaging.channels.http_transport import HttpTransport
 from messaging.channels.options import required
-from messaging.conversations import Turn
 from smart.lib import clock, gsm
 
 _CODING = {"gsm7": "15", "ucs2": "72"}

@@ -20,7 +20,8 @@ from smart.lib.errors import Refusal
 from smart.local.respondents import USUAL, Habits, Respondent
 from surveys import scripts
 from surveys.answering import Standing
-from surveys.flow import Item, Script
+from surveys.flow import Script
+from surveys.items import Item
 from surveys.models import Response, Survey, Version
 
 State = Response.State

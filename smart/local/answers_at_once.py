@@ -18,7 +18,8 @@ from smart.lib import astana
 from smart.local.answers import age_of, begins, delivered, live, members, respondent, run, script_of
 from smart.local.respondents import USUAL, Habits
 from surveys import flow
-from surveys.flow import Given, Item, Script
+from surveys.flow import Given, Script
+from surveys.items import Item, Option
 from surveys.models import Answer, Quota, Response, Survey, Version
 from surveys.models.questions import END, NOT_ELIGIBLE
 
@@ -211,7 +212,7 @@ class _Sheet:
         state = self.response.state
         return state == State.COMPLETED or (state == State.FULL and survey.rewards_full)
 
-    def chosen(self) -> Iterator[flow.Option]:
+    def chosen(self) -> Iterator[Option]:
         """The options his answers fall under."""
         by_id = {item.id: item for item in self.sheets.script.items}
         for answer in self.answers:

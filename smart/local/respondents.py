@@ -12,7 +12,7 @@ from hashlib import blake2b
 from statistics import NormalDist
 
 from smart.lib import astana
-from surveys.flow import Item, Option
+from surveys.items import Item, Option
 from surveys.models import Question
 
 Kind = Question.Kind

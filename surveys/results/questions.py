@@ -8,7 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from surveys import scripts
-from surveys.flow import Item
+from surveys.items import Item
 from surveys.models import Survey
 from surveys.models.questions import Question
 

@@ -12,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 from enrollment.models import Fact, Interest
 from smart.access.models import AuditEvent
 from smart.backoffice.surveys import chart, preview, writing
-from surveys import drafting, flow, scripts, wording
+from surveys import drafting, scripts, wording
+from surveys.items import Item, Option
 from surveys.models import Choice, Question, Survey, Version
 from tests.backoffice.surveys import MakeSurvey, Staff, at_now, choice, make_survey, page_of, question
 
@@ -481,9 +482,9 @@ def test_the_preview_shows_the_screens_as_the_engine_cuts_them_and_saves_nothing
 
     page = client.post(page_of(survey, "questions/preview/"), sent).content.decode()
 
-    item = flow.Item(
+    item = Item(
         0, "q1", "single", {"kk": LONG.strip(), "ru": "Какой?", "en": "Which?"},
-        tuple(flow.Option(n, dict.fromkeys(("kk", "ru", "en"), text)) for n, text in ((1, "Бір"), (2, "Екі"))),
+        tuple(Option(n, dict.fromkeys(("kk", "ru", "en"), text)) for n, text in ((1, "Бір"), (2, "Екі"))),
     )  # fmt: skip
     for language in ("kk", "ru", "en"):
         cut = wording.pages(item, language, is_first=False)

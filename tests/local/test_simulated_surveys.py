@@ -20,6 +20,7 @@ from smart.local import answers, answers_at_once, demo_surveys, simulated
 from smart.local.population import make_strangers
 from smart.local.respondents import Habits, Respondent
 from surveys import answering, flow, scripts
+from surveys.items import Item, Option
 from surveys.models import Answer, Quota, Response, Survey
 from tests.bonuses.conftest import violated
 
@@ -172,12 +173,12 @@ def _people(count: int, habits: Habits, **more: Any) -> Iterator[Respondent]:
         yield Respondent(id=number, habits=habits, **given)
 
 
-ITEM = flow.Item(
+ITEM = Item(
     id=1,
     code="q1",
     kind="single",
     texts={},
-    options=tuple(flow.Option(value, texts={"ru": "x"}) for value in (1, 2, 3)),
+    options=tuple(Option(value, texts={"ru": "x"}) for value in (1, 2, 3)),
 )
 COUNT = 4_000
 
@@ -241,7 +242,7 @@ def test_segments_prefer_different_things_unless_told_otherwise() -> None:
 
 
 def test_an_interest_draws_to_its_choice() -> None:
-    options = (flow.Option(1, texts={"ru": "x"}, interest_bit=3), flow.Option(2, texts={"ru": "y"}))
+    options = (Option(1, texts={"ru": "x"}, interest_bit=3), Option(2, texts={"ru": "y"}))
     item = replace(ITEM, options=options)
     even = Habits(contrast=0)
     knows = Counter(person.key(item) for person in _people(COUNT, even, interests=8))

@@ -4,7 +4,8 @@ import pytest
 from django.utils import translation
 
 from surveys import flow
-from surveys.flow import BadKey, Given, Item, Option, Script
+from surveys.flow import BadKey, Given, Script
+from surveys.items import Item, Option
 from surveys.models import Question
 
 Kind = Question.Kind

@@ -10,7 +10,7 @@ from django.utils import translation
 
 from bonuses.models import Grant
 from enrollment.models import Subscriber
-from messaging import conversations
+from messaging.channels import conversations
 from messaging.channels.ussd_push import UssdPushTransport
 from messaging.models import Attempt, Message
 from messaging.sender import LEASES, Sender

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from messaging import conversations
+from messaging.channels import conversations
 from messaging.channels.base import Outcome, Outgoing, Verdict
+from messaging.channels.conversations import Keys, State, Turn
 from messaging.channels.ivr.ari import Event
 from messaging.channels.ivr.call import END, REPEAT, Call, is_failed, part_of
-from messaging.conversations import Keys, State, Turn
 
 # Kept back for the last words when time is up.
 _LAST_WORDS_SECONDS = 10.0

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
-from messaging import conversations, prompts
+from messaging import prompts
+from messaging.channels import conversations
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.channels.ivr import causes
 from messaging.channels.ivr.ari import Event, Events, Rest, Unanswered, Unreachable
@@ -38,7 +39,7 @@ class IvrTransport(Configured):
 
     Options: name, url (http://127.0.0.1:8088/ari), username, password; channels, weight, rate, ca_file (for https), app
     ("smart": one process an application), endpoint ("PJSIP/{number}@kcell"), caller_id, lines (calls at once),
-    ring_seconds, most_seconds (of talk), most_survey_seconds (of a conversation: messaging.conversations),
+    ring_seconds, most_seconds (of talk), most_survey_seconds (of a conversation: messaging.channels.conversations),
     answer_seconds (to wait for a conversation's answer to begin), key_seconds (to wait for a key, or the next one),
     prompts_at (where Asterisk finds the folder of prompts: a path, or an http address that it fetches them from).
     A conversation asks the database at each turn, and holds no connection to it between.

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 
 from smart.backoffice.surveys.places import cut
 from surveys import wording
-from surveys.flow import Item, Option, Script
+from surveys.flow import Script
+from surveys.items import Item, Option
 from surveys.models import Question
 from surveys.models.questions import END, NOT_ELIGIBLE
 

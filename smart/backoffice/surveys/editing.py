@@ -21,6 +21,7 @@ from smart.lib import clock
 from smart.lib.errors import Refusal
 from surveys import drafting, flow, scripts
 from surveys.flow import Script
+from surveys.items import Item
 from surveys.models import Question, Survey, Version
 
 
@@ -225,7 +226,7 @@ def show(request: HttpRequest, survey_id: int) -> HttpResponse:
     return render(request, "surveys/phones.html", {"phones": phones, "wrong": wrong})
 
 
-def _with(script: Script, item: flow.Item) -> Script:
+def _with(script: Script, item: Item) -> Script:
     """The draft with this question in its place, or at its end."""
     if item.code not in script.by_code:
         return Script((*script.items, item))

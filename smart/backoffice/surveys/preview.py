@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enrollment.models import Language
 from smart.lib import gsm
 from surveys import wording
-from surveys.flow import Item
+from surveys.items import Item
 from surveys.models import Question
 
 ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}

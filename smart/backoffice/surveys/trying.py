@@ -20,10 +20,10 @@ from smart.backoffice.pages import framed, page
 from smart.backoffice.surveys.sheets import SEE, survey_or_404, versions_of
 from smart.backoffice.surveys.walking import BROKEN, Walk
 from smart.lib import astana, clock
-from smart.ussd.screens.surveys import ending
 from surveys import asking, scripts
 from surveys.answering import Standing
 from surveys.models import Question, Response, Survey, Version
+from surveys.screens import ending
 
 MOST_KEYS = 200
 _MOST_TYPED = 182

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from django.utils import translation
 
 from surveys import flow, wording
-from surveys.flow import Given, Item, Script
+from surveys.flow import Given, Script
+from surveys.items import Item
 from surveys.models import Question, Response
 from surveys.models.questions import END, NOT_ELIGIBLE
 from surveys.wording import BACK_KEY

@@ -6,7 +6,7 @@ from typing import Any
 from smart.backoffice.surveys.places import LANGUAGES, Place
 from smart.backoffice.surveys.questions import CHOSEN, MOST_ROWS, RANGED, SCALES, Kind, QuestionForm, RowForm
 from surveys import flow, scripts
-from surveys.flow import Item
+from surveys.items import Item
 from surveys.models import Choice, Question
 
 _OF_ROW = ("text_kk", "text_ru", "text_en", "low", "high", "then", "tells", "interest")

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.shortcuts import get_object_or_404
 
-from messaging import conversations
+from messaging.channels import conversations
 from messaging.channels.base import Outgoing
 from messaging.models import Message
 from smart.local.models import HandsetMessage

@@ -5,11 +5,11 @@ from django.utils.translation import gettext as _
 from enrollment import operations as enrollment
 from enrollment.models import Channel
 from smart import programme
-from smart.interviews import ending, screen
 from smart.ussd.visit import Act, Answer, Screen, Visit, WrongKey
 from surveys import answering
 from surveys.answering import Standing
 from surveys.models import Question
+from surveys.screens import ending, screen
 
 
 def surveys(visit: Visit) -> Answer:
