@@ -8,6 +8,7 @@ JOBS ?= 2
 
 BIN := .venv/bin
 ROOMS := smart enrollment messaging bonuses campaigns surveys
+TEXTS := $(BIN)/python -m smart.local.catalogues
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 export SMART_LOCAL := on
@@ -24,20 +25,23 @@ help: ## what can be made
 
 run: ## start everything on this machine, until Ctrl-C
 	@$(PYTHON) smart/local/bootstrap.py run
+	@$(TEXTS)
 	@exec $(BIN)/python -m smart.local run
 
 test: ## the whole suite, or a part: make test ARGS="tests/bonuses -k debit"
 	@$(PYTHON) smart/local/bootstrap.py test
+	@$(TEXTS)
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: ## everything that can be told without running the programme
 	@$(PYTHON) smart/local/bootstrap.py check
+	@$(TEXTS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(ROOMS)
 	$(BIN)/lint-imports
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
-	$(BIN)/python -m smart.local.catalogues --check
+	$(TEXTS) check
 	$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	find templates $(ROOMS) -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
 	@# B608 takes every statement put together from our own constants for an injection; values travel as parameters.
@@ -49,9 +53,9 @@ fmt: ## format code and templates
 	$(BIN)/ruff format .
 	find templates $(ROOMS) -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} + || true
 
-messages: ## make the catalogues of locale/ from its parts
-	@$(PYTHON) smart/local/bootstrap.py check
-	$(BIN)/python -m smart.local.catalogues
+messages: ## bring locale/*.po up to date with code and templates, and say what is to be translated
+	@$(PYTHON) smart/local/bootstrap.py run
+	$(TEXTS) renew
 
 lock: ## renew requirements*.txt from requirements*.in
 	@$(PYTHON) smart/local/bootstrap.py check
@@ -60,10 +64,12 @@ lock: ## renew requirements*.txt from requirements*.in
 
 bench: ## what is measured, as ratios to this machine's own limits
 	@$(PYTHON) smart/local/bootstrap.py bench
+	@$(TEXTS)
 	$(BIN)/python -m bench $(ARGS)
 
 manage: ## a manage.py command on the local database: make manage ARGS="verify"
 	@$(PYTHON) smart/local/bootstrap.py run
+	@$(TEXTS)
 	@$(BIN)/python -m smart.local manage $(ARGS)
 
 reset: ## delete the local data, after a question (CONFIRM=yes answers it)

@@ -16,6 +16,7 @@ import environ
 import pytest
 import pytest_django
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.db import connection
 from django.test import TransactionTestCase
 
@@ -26,7 +27,7 @@ import messaging.reference
 import smart.local.clock
 from enrollment.models import Subscriber
 from smart.lib import clock, crypto
-from smart.local import embedded
+from smart.local import catalogues, embedded
 from surveys import scripts
 
 # Shipped with the schema and changed by no test: kept. Terms and consent texts are shipped too, but tests add some.
@@ -46,6 +47,8 @@ _server: embedded.Postgres | None = None
 def pytest_configure(config: pytest.Config) -> None:
     global _server
     clock.install(clock.machine)  # the local set-up's movable one asks the database
+    if catalogues.compile_stale():  # pytest may be started without make, and Django has read what was there
+        setting_changed.send(sender=settings, setting="LOCALE_PATHS", value=settings.LOCALE_PATHS, enter=True)
     if "DATABASE_URL" in os.environ or config.option.collectonly or config.option.help or config.option.version:
         return
     folder = Path(tempfile.mkdtemp(prefix="smart-test-"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ _HINT = (
     "Renew the zone data (2024a or newer): the system's package tzdata, which Python prefers to its own unless"
     " PYTHONTZPATH is empty, or that of the database server."
 )
+_COMPILE = "Run `pybabel compile -d locale -D django`; make run, test, check and manage do it by themselves."
 
 
 @register
@@ -32,3 +34,15 @@ def _compare(whose: str, offset: timedelta) -> list[CheckMessage]:
     if offset == expected:
         return []
     return [Error(f"{whose} gives Astana the offset {offset}, not {expected}.", hint=_HINT, id="smart.E001")]
+
+
+@register(Tags.translation)
+def compiled_texts(**_: Any) -> list[CheckMessage]:
+    """Every catalogue is compiled: without its .mo a language's screens and pages would be in English (J8)."""
+    stale = [
+        po
+        for folder in settings.LOCALE_PATHS
+        for po in sorted(Path(folder).glob("*/LC_MESSAGES/django.po"))
+        if not (mo := po.with_suffix(".mo")).exists() or mo.stat().st_mtime_ns < po.stat().st_mtime_ns
+    ]
+    return [Error(f"{po} is not compiled, or was changed since.", hint=_COMPILE, id="smart.E002") for po in stale]
