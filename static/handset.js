@@ -190,9 +190,14 @@
   // Numbers are looked for by id only, never typed in full into an address.
   const refresh = () => find().then(readInbox).catch(() => {});
 
+  const field = at("clock-to");
+  let shown = field.value; // the field follows the clock until somebody types into it: a minute that is over is refused
+
   function tell(clock) {
     at("clock-time").textContent = clock.time;
     at("clock-day").textContent = clock.now;
+    if (field.value === shown && document.activeElement !== field) field.value = clock.iso;
+    shown = clock.iso;
     if (clock.done) at("clock-done").textContent = clock.done;
   }
 
@@ -201,7 +206,7 @@
     try {
       const clock = await post(words.clock, { to });
       tell(clock);
-      at("clock-to").value = clock.iso;
+      field.value = clock.iso;
     } catch (error) {
       at("clock-done").textContent = error.message;
     }
@@ -214,7 +219,7 @@
   at("erase").addEventListener("click", erase);
   at("hang-up").addEventListener("click", hangUp);
   at("balance").addEventListener("change", (event) => during(() => post(words.balance, { mode: event.target.value })));
-  at("clock-form").addEventListener("submit", (event) => { event.preventDefault(); move(at("clock-to").value); });
+  at("clock-form").addEventListener("submit", (event) => { event.preventDefault(); move(field.value); });
   for (const id of ["delay", "loss", "receipts"]) at(id).addEventListener("change", setNetwork);
   at("offer").addEventListener("click", offer);
   person.addEventListener("change", () => { hangUp(); owner(); readInbox().catch(() => {}); });

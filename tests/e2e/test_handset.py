@@ -151,6 +151,18 @@ def test_the_minute_that_the_field_shows_can_be_moved_to(handset: Page) -> None:
     settle(handset)
 
 
+def test_the_clocks_field_follows_the_clock_until_it_is_typed_into(handset: Page) -> None:
+    field = handset.locator("#clock-to")
+
+    movable.move_to(clock.now() + timedelta(minutes=2))
+    expect(field).to_have_value("2026-11-03T12:02")
+
+    field.fill("2026-11-05T10:00")
+    movable.move_to(clock.now() + timedelta(minutes=2))
+    expect(handset.locator("#clock-time")).to_contain_text("12:04:")
+    expect(field).to_have_value("2026-11-05T10:00")
+
+
 def test_the_keyboard_dials_and_hangs_up(handset: Page) -> None:
     handset.locator("h2").first.click()
     handset.keyboard.type("*555#")

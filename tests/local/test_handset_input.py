@@ -1,7 +1,11 @@
 """What a handset page's client may send by mistake or malice: an answer in words, never a crash."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from django.test import Client
+
+from smart.lib import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -39,11 +43,26 @@ def test_a_bad_network_is_refused(client: Client, body: str) -> None:
     assert client.post("/handset/network/", body, content_type="application/json").status_code == 422
 
 
-def test_the_minute_that_is_shown_can_be_moved_to(client: Client, movable_clock: None) -> None:
-    """The field has no seconds, and its minute has begun: its end is meant."""
+@pytest.mark.parametrize("second", [0, 30, 59, 59.999999])
+def test_the_minute_that_is_shown_can_be_moved_to(
+    client: Client, movable_clock: None, monkeypatch: pytest.MonkeyPatch, now: datetime, second: float
+) -> None:
+    """The field has no seconds, and in the last one of a minute nothing later can be meant by it."""
+    monkeypatch.setattr(clock, "machine", lambda: now + timedelta(seconds=second))
     shown = client.get("/handset/clock/").json()["iso"]
 
     answer = client.post("/handset/clock/", {"to": shown}, content_type="application/json")
 
     assert answer.status_code == 200
     assert answer.json()["iso"] == shown
+
+
+def test_the_minute_that_is_over_is_refused(
+    client: Client, movable_clock: None, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    monkeypatch.setattr(clock, "machine", lambda: now)
+
+    answer = client.post("/handset/clock/", {"to": "2026-11-23T11:59"}, content_type="application/json")
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]

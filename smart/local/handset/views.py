@@ -239,13 +239,14 @@ def _move(data: dict[str, Any]) -> dict[str, Any]:
         "month": month,
     }
     to = targets[data["to"]] if data["to"] in targets else _typed_instant(str(data["to"]))
-    movable.move_to(to)
+    if data["to"] != _to_the_minute(now):  # the present minute is here; in its last second no later one is left of it
+        movable.move_to(to)
     return {**_clock(), "done": _catch_up()}
 
 
 def _typed_instant(text: str) -> datetime:
     typed = datetime.fromisoformat(text)
-    if len(text) == _TO_THE_MINUTE:  # the field has no seconds, and the minute it shows has begun already
+    if len(text) == _TO_THE_MINUTE:  # the field has no seconds: the end of that minute is meant
         typed = typed.replace(second=59)
     return typed.replace(tzinfo=astana.ZONE) if typed.tzinfo is None else typed
 
@@ -268,9 +269,13 @@ def _clock() -> dict[str, Any]:
     return {
         "now": _day(now),
         "time": time(now.hour, now.minute, now.second).isoformat(),
-        "iso": now.replace(tzinfo=None).isoformat(timespec="minutes"),
+        "iso": _to_the_minute(now),
         "is_moved": movable.ahead() > timedelta(),
     }
+
+
+def _to_the_minute(now: datetime) -> str:
+    return now.astimezone(astana.ZONE).replace(tzinfo=None).isoformat(timespec="minutes")
 
 
 def _day(now: datetime) -> str:
