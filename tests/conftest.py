@@ -7,8 +7,9 @@ controller does, and its workers find the URL in their environment.
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def _no_session_left(django_db_setup: None, django_db_blocker: pytest_django.Dja
 def now() -> datetime:
     """A Monday noon in Astana, inside the send window and far from a month's turn."""
     return datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def one_clock(now: datetime) -> Iterator[None]:
+    """The programme's time is `now` when a test begins, and runs on: pages read the clock that fixtures were made by.
+
+    A test of another instant overrides `now`. Processes of their own read the machine's clock: see `movable_clock`.
+    """
+    began = time.monotonic()
+    clock.install(lambda: now + timedelta(seconds=time.monotonic() - began))
+    yield
+    clock.install(clock.machine)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.bonuses.test_debits import ask
 from tests.surveys.conftest import answered_survey
 from tests.ussd.conftest import Gateway
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_clock")]
 HOME = "40102"
 PAGE = "/admin/care/"
 
