@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
-from messaging.channels.http import Answer, Gateway, NotSent, Standing, TooLate, Unanswered
 from messaging.channels.options import Configured, required
 from messaging.channels.pool import Pool
+from smart.lib.http.breaker import CircuitBreaker
+from smart.lib.http.client import Answer, HttpClient, NotSent, TooLate, Unanswered
 
 _MISCONFIGURED_SECONDS = 30.0
 _BUSY = {429, 503}
@@ -28,8 +29,8 @@ class HttpTransport(Configured, ABC):
         size = int(options.get("connections", connections))
         super().__init__(options, channel=channel, batch=size if batch is None else batch)
         self._seconds = float(options.get("timeout_seconds", seconds))
-        self._gateway = Gateway(required(options, "url"), ca_file=str(options.get("ca_file", "")))
-        self._standing = Standing(self._gateway)
+        self._gateway = HttpClient(required(options, "url"), ca_file=str(options.get("ca_file", "")))
+        self._breaker = CircuitBreaker(probe=self._gateway.probe, trial_seconds=self._seconds)
         self._pool = Pool(self._try, name=self.name, size=size)
 
     def hand_over(self, batch: Sequence[Outgoing]) -> list[Outcome]:
@@ -38,8 +39,8 @@ class HttpTransport(Configured, ABC):
 
     def health(self) -> Health:
         """Up unless the gateway was not there when last tried, or would have none of our messages."""
-        is_up = self._standing.is_up()
-        return Health(is_up, self._pool.in_flight, self._pool.size, "" if is_up else self._standing.last_error)
+        is_up = self._breaker.is_up()
+        return Health(is_up, self._pool.in_flight, self._pool.size, "" if is_up else self._breaker.last_error)
 
     def close(self) -> None:
         """Close the connections when what is under way has ended."""
@@ -47,18 +48,18 @@ class HttpTransport(Configured, ABC):
         self._gateway.close()
 
     def _try(self, message: Outgoing) -> Outcome:
-        """One message's outcome, where the gateway's standing or the connection decides it."""
-        if self._standing.is_resting():
-            return Outcome(message, Verdict.RETRY, error=self._standing.last_error)
+        """One message's outcome, where the breaker or the connection decides it."""
+        if not self._breaker.may_try():
+            return Outcome(message, Verdict.RETRY, error=self._breaker.last_error)
         try:
             return self._hand_over(message)
         except TooLate:
             return Outcome(message, Verdict.NOT_HANDED, error="deadline")
         except NotSent as error:
-            self._standing.failed(str(error))
+            self._breaker.failed(str(error))
             return Outcome(message, Verdict.RETRY, error=str(error))
         except Unanswered as error:
-            self._standing.doubted(str(error))
+            self._breaker.doubted(str(error))
             return Outcome(message, Verdict.UNCERTAIN, error=str(error))
 
     @abstractmethod
@@ -71,6 +72,6 @@ class HttpTransport(Configured, ABC):
         if answer.status in _BUSY:
             return Outcome(message, Verdict.RETRY, error=error, retry_after=5)
         if is_ours or answer.status in self.misconfigured:
-            self._standing.failed(error, seconds=_MISCONFIGURED_SECONDS)
+            self._breaker.failed(error, seconds=_MISCONFIGURED_SECONDS)
             return Outcome(message, Verdict.RETRY, error=error, retry_after=_MISCONFIGURED_SECONDS)
         return None

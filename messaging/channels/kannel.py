@@ -17,10 +17,10 @@ from django.urls import reverse
 
 from messaging import callbacks
 from messaging.channels.base import Outcome, Outgoing, Verdict
-from messaging.channels.http import Answer
 from messaging.channels.http_transport import HttpTransport
 from messaging.channels.options import required
 from smart.lib import clock
+from smart.lib.http.client import Answer
 
 # 1 delivered, 2 failed, 4 buffered, 8 accepted by the SMSC, 16 rejected by it.
 _DLR_MASK = "31"
@@ -100,16 +100,16 @@ class KannelTransport(HttpTransport):
         """202 is Kannel's yes ("0: Accepted", "3: Queued"); 503 and a busy gateway's 429 are "not now"."""
         status, text = answer.status, answer.text
         if status == 202 or (status == 200 and text.startswith(("0:", "3:"))):
-            self._standing.worked()
+            self._breaker.worked()
             return Outcome(message, Verdict.ACCEPTED)
         is_ours = status == 403 and text.startswith("Authorization")
         if (outcome := self._put_off(message, answer, is_ours=is_ours)) is not None:
             return outcome
         error = f"http_{status}"
         if 400 <= status < 500:
-            self._standing.worked()
+            self._breaker.worked()
             return Outcome(message, Verdict.REJECTED, error=error)
-        self._standing.doubted(error)
+        self._breaker.doubted(error)
         return Outcome(message, Verdict.UNCERTAIN, error=error)
 
 

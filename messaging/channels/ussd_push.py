@@ -18,10 +18,10 @@ from django.core.exceptions import ImproperlyConfigured
 from messaging.channels import conversations
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.conversations import Turn
-from messaging.channels.http import MOST_BYTES, Answer, NotSent, TooLate, Unanswered
 from messaging.channels.http_transport import HttpTransport
 from messaging.channels.options import required
 from smart.lib import clock, gsm
+from smart.lib.http.client import MOST_BYTES, Answer, NotSent, TooLate, Unanswered
 
 _CODING = {"gsm7": "15", "ucs2": "72"}
 _RELEASE = b'<?xml version="1.0" encoding="UTF-8"?><dialog mapMessagesSize="0" prearrangedEnd="false"></dialog>'
@@ -179,9 +179,9 @@ class UssdPushTransport(HttpTransport):
         dialog = _parse(answer.body) if answer.status == 200 else None
         if dialog is None:
             error = "garbage" if answer.status == 200 else f"http_{answer.status}"
-            self._standing.doubted(error)
+            self._breaker.doubted(error)
             return _Ending(Verdict.UNCERTAIN, error)
-        self._standing.worked()
+        self._breaker.worked()
         return _read(dialog)
 
     def _release(self, cookies: str) -> None:

@@ -205,10 +205,10 @@ def test_a_gateway_that_says_nothing_clear_does_not_cost_every_message(
     verdicts = [outcome.verdict for outcome in outcomes]
     assert verdicts == [Verdict.UNCERTAIN] * 5 + [Verdict.RETRY] * 34
     assert not transport.health().is_up
-    transport._standing._down_until = 0.0  # the rest is over
+    transport._breaker._down_until = 0.0  # the rest is over
     assert transport.health().is_up
     assert [hand_over(transport).verdict for _ in range(2)] == [Verdict.UNCERTAIN, Verdict.RETRY]
-    transport._standing._down_until = 0.0
+    transport._breaker._down_until = 0.0
     gateway.behave = lambda request: ACCEPTED
     assert [hand_over(transport).verdict for _ in range(2)] == [Verdict.ACCEPTED] * 2
     gateway.behave = lambda request: answer
@@ -232,7 +232,7 @@ def test_a_gateway_that_is_back_is_found_without_a_message(
     gateway: FakeGateway, make: Callable[..., KannelTransport]
 ) -> None:
     transport = make()
-    transport._standing.failed("no_connection", seconds=0)
+    transport._breaker.failed("no_connection", seconds=0)
 
     assert transport.health().is_up is True
     assert gateway.requests == []

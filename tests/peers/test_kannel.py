@@ -10,10 +10,10 @@ import pytest
 
 from messaging import outbox
 from messaging.channels.base import Outcome, Verdict
-from messaging.channels.http import Gateway
 from messaging.channels.kannel import KannelTransport
 from messaging.models import Receipt
 from smart.lib import clock
+from smart.lib.http.client import HttpClient
 from smart.local import embedded, processes
 from smart.local.bootstrap import find
 from tests.messaging.gateways import outgoing
@@ -101,7 +101,7 @@ def start(program: str, config: Path, port: int) -> Any:
     path, log = PROGRAMS[program], config.parent / f"{program}.log"
     assert path
     process = processes.spawn([path, "-v", "1", str(config)], log=log, cwd=config.parent)
-    listens = processes.wait_until(Gateway(f"http://127.0.0.1:{port}").probe, seconds=20)
+    listens = processes.wait_until(HttpClient(f"http://127.0.0.1:{port}").probe, seconds=20)
     assert listens, f"{program}: {processes.last_line(log)}"
     return process
 
