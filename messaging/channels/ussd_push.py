@@ -174,7 +174,7 @@ class UssdPushTransport(HttpTransport):
     def _judge(self, answer: Answer, *, took: float) -> _Ending:
         if answer.status == 200 and not answer.body and took < _UNREAD_WITHIN_SECONDS:
             # It may be this message or our set-up: only several in a row make the transport rest.
-            self._standing.doubted("unread")
+            self._breaker.doubted("unread")
             return _Ending(Verdict.RETRY, "unread", retry_after=_UNREAD_AGAIN_SECONDS)
         dialog = _parse(answer.body) if answer.status == 200 else None
         if dialog is None:

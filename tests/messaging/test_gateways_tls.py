@@ -16,9 +16,10 @@ import pytest
 from websockets.sync import server as websocket_server
 
 from messaging.channels.base import Outcome, Transport, Verdict
-from messaging.channels.ivr.ari import Event, Events, Rest, Unreachable
+from messaging.channels.ivr.ari import Event, Events, Rest
 from messaging.channels.kannel import KannelTransport
 from messaging.channels.ussd_push import UssdPushTransport
+from smart.lib.http.client import NotSent
 from smart.local import processes
 from tests.messaging.gateways import FakeGateway, Request, outgoing, reply, serve
 
@@ -161,7 +162,7 @@ def test_asterisk_is_asked_over_tls(authority: Authority) -> None:
 
     with serve(answer, tls=authority.server("127.0.0.1")) as gateway:
         assert rest(gateway.port, authority.file).ask("GET", "/applications/smart") == (200, {"name": "smart"})
-        with pytest.raises(Unreachable):
+        with pytest.raises(NotSent):
             rest(gateway.port, "").ask("GET", "/applications/smart")
         assert len(gateway.requests) == 1
 

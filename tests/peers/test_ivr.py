@@ -17,7 +17,8 @@ from messaging.channels.ivr import IvrTransport
 from messaging.channels.ivr import ari as client
 from messaging.channels.ivr import transport as ivr_transport
 from smart.lib import clock
-from tests.peers.ari import Ari
+from smart.lib.http.client import TooLate
+from tests.peers.ari import ANSWERS, Ari
 
 NUMBER = "77010000001"
 
@@ -352,7 +353,7 @@ def test_the_deadline_is_kept_while_the_text_is_spoken(
 def test_nothing_is_sent_over_a_connection_made_too_late(ari: Ari) -> None:
     rest = client.Rest(url=ari.url, username=ari.username, password=ari.password)
 
-    with pytest.raises(client.TooLate):
+    with pytest.raises(TooLate):
         rest.ask("POST", "/channels/one", body={}, before=time.monotonic())
 
     assert not ari.requests
@@ -391,6 +392,24 @@ def test_an_order_that_asterisk_refuses(ari: Ari, transport: IvrTransport, statu
 
     assert (outcome.verdict, outcome.error) == (verdict, f"ari_{status}")
     assert transport.health().last_error == f"ari_{status}"
+
+
+def test_asterisk_that_answers_no_order_does_not_cost_every_call(ari: Ari, transport: IvrTransport) -> None:
+    """A proxy in between says 502 of everything: what comes after five such answers waits."""
+    ari.faults["originate"] = ari.faults["hangup"] = 502
+
+    outcomes = transport.hand_over([outgoing(message_id=number) for number in range(1, 31)])
+
+    verdicts = [outcome.verdict for outcome in outcomes]
+    assert Verdict.RETRY in verdicts
+    assert verdicts.count(Verdict.UNCERTAIN) <= 5 + transport.lines
+    assert len(ari.asked("POST")) == verdicts.count(Verdict.UNCERTAIN)
+    assert (transport.health().is_up, transport.health().last_error) == (False, "ari_502")
+    ari.faults.clear()
+    ari.callees[NUMBER] = ANSWERS
+    transport._rest.breaker._down_until = 0.0  # the rest is over
+    assert transport.health().is_up
+    assert call(transport).verdict == Verdict.ACCEPTED
 
 
 def test_an_order_without_an_answer_is_uncertain_and_hung_up(ari: Ari, transport: IvrTransport) -> None:

@@ -1,4 +1,4 @@
-"""Asterisk's REST interface: requests, each on a connection of its own, and the WebSocket that brings events.
+"""Asterisk's REST interface: requests, and the WebSocket that brings events.
 
 Neither exceptions nor log lines hold a password or what a body holds; the password travels in a header, never in an
 address that a proxy might log.
@@ -6,7 +6,6 @@ address that a proxy might log.
 
 import base64
 import contextlib
-import http.client
 import json
 import logging
 import random
@@ -15,10 +14,14 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from django.core.exceptions import ImproperlyConfigured
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
+
+from smart.lib.http.breaker import CircuitBreaker
+from smart.lib.http.client import HttpClient, NotSent, RequestFailed, Unanswered
 
 Event = dict[str, Any]
 
@@ -35,84 +38,71 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _SILENT = logging.Logger("ari", level=logging.CRITICAL + 1)
 
 
-class Unreachable(Exception):
-    """No connection: nothing was asked."""
-
-
-class Unanswered(Exception):
-    """It was asked, and may have been done."""
-
-
-class TooLate(Exception):
-    """The deadline passed before anything was asked."""
-
-
 class Rest:
-    """Requests to Asterisk, safe to use from any thread."""
+    """Requests to Asterisk, safe to use from any thread, and a breaker that each of their answers sets.
+
+    Whoever begins a call asks the breaker first; what ends one is always tried.
+    """
 
     def __init__(self, *, url: str, username: str, password: str, ca_file: str = "") -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("ivr: url must be like http://127.0.0.1:8088/ari")
-        self.tls = ssl.create_default_context(cafile=ca_file or None) if parts.scheme == "https" else None
-        self.host, self.port = parts.hostname, parts.port or (443 if self.tls else 80)
-        self.base = parts.path.rstrip("/")
+        try:
+            # Each request has a connection of its own: Asterisk closes idle ones when it likes, and a call is lost
+            # whose order was being written.
+            self._client = HttpClient(url, ca_file=ca_file, most_bytes=_LONGEST_ANSWER, idle_seconds=0)
+        except ImproperlyConfigured as error:
+            raise ValueError(f"ivr: {error}") from None
+        self.tls = self._client.tls
         self.headers = {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
+        self.breaker = CircuitBreaker(probe=self._client.probe, trial_seconds=_ANSWERING)
 
     def ask(
         self, method: str, path: str, *, body: dict[str, Any] | None = None, before: float | None = None, **query: str
     ) -> tuple[int, Any]:
         """Send one request and return (status, decoded answer); nothing is sent once time.monotonic() is `before`.
 
-        Raises Unreachable, TooLate (both: nothing was sent), Unanswered.
+        Raises NotSent, TooLate (both: nothing was sent), Unanswered.
         """
-        connection = self._connect(before)
-        try:
-            if before is not None and time.monotonic() >= before:
-                raise TooLate
-            return self._exchange(connection, method, self._target(path, query), body)
-        finally:
-            connection.close()
-
-    def events_url(self, app: str) -> str:
-        """The address of the WebSocket."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        target = self._target("/events", {"app": app})
-        return f"{'wss' if self.tls else 'ws'}://{host}:{self.port}{target}"
-
-    def _target(self, path: str, query: dict[str, str]) -> str:
-        return self.base + quote(path) + ("?" + urlencode(query) if query else "")
-
-    def _connect(self, before: float | None) -> http.client.HTTPConnection:
-        patience = _CONNECTING if before is None else min(_CONNECTING, before - time.monotonic())
-        if patience <= 0:
-            raise TooLate
-        connection = (
-            http.client.HTTPSConnection(self.host, self.port, timeout=patience, context=self.tls)
-            if self.tls
-            else http.client.HTTPConnection(self.host, self.port, timeout=patience)
-        )
-        try:
-            connection.connect()
-        except OSError:
-            connection.close()
-            raise Unreachable from None
-        connection.sock.settimeout(_ANSWERING)
-        return connection
-
-    def _exchange(
-        self, connection: http.client.HTTPConnection, method: str, target: str, body: dict[str, Any] | None
-    ) -> tuple[int, Any]:
+        connected_by = time.monotonic() + _CONNECTING
         headers = {**self.headers, "Connection": "close"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            connection.request(method, target, body=None if body is None else json.dumps(body), headers=headers)
-            with connection.getresponse() as response:
-                text = response.read(_LONGEST_ANSWER)
-                return response.status, _decoded(text)
-        except (OSError, http.client.HTTPException):
-            raise Unanswered from None
+            answer = self._client.exchange(
+                method,
+                quote(path),
+                query=_query(query),
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                seconds=_ANSWERING,
+                begin_by=connected_by if before is None else min(connected_by, before),
+            )
+        except NotSent:
+            self.breaker.failed("not_connected")
+            raise
+        except Unanswered:
+            self.breaker.doubted("no_reply")
+            raise
+        if is_unclear(answer.status):
+            self.breaker.doubted(f"ari_{answer.status}")
+        else:
+            self.breaker.worked()
+        return answer.status, _decoded(answer.body)
+
+    def events_url(self, app: str) -> str:
+        """The address of the WebSocket."""
+        client = self._client
+        host = f"[{client.host}]" if ":" in client.host else client.host
+        base = client.path.rstrip("/")
+        return f"{'wss' if client.tls else 'ws'}://{host}:{client.port}{base}/events{_query({'app': app})}"
+
+
+def is_unclear(status: int) -> bool:
+    """True of an answer that a proxy gives: Asterisk may have heard of the request. Its own are 500 and 503."""
+    return status > 500 and status != 503
+
+
+def _query(query: dict[str, str]) -> str:
+    return "?" + urlencode(query) if query else ""
 
 
 class Events:
@@ -154,7 +144,7 @@ class Events:
             try:
                 with self._open() as self._socket:
                     self._listen(self._socket)
-            except (OSError, WebSocketException, Unreachable, Unanswered) as error:
+            except (OSError, WebSocketException, RequestFailed) as error:
                 if self.last_error != _REPLACED:
                     self.last_error = _word(error)
             except Exception as error:
@@ -221,4 +211,4 @@ def _word(error: Exception) -> str:
         return "certificate"
     if isinstance(error, InvalidStatus):
         return f"ari_{error.response.status_code}"
-    return "not_connected" if isinstance(error, OSError | Unreachable) else "events_lost"
+    return "not_connected" if isinstance(error, OSError | NotSent) else "events_lost"

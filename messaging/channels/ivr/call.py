@@ -10,7 +10,8 @@ from typing import Any
 
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.ivr import causes
-from messaging.channels.ivr.ari import Event, Rest, TooLate, Unanswered, Unreachable
+from messaging.channels.ivr.ari import Event, Rest, is_unclear
+from smart.lib.http.client import NotSent, RequestFailed, TooLate, Unanswered
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Call:
             )
         except TooLate:
             return self._ended(Verdict.NOT_HANDED, "deadline")
-        except Unreachable:
+        except NotSent:
             return self._ended(Verdict.RETRY, "not_connected", causes.SOON)
         except Unanswered:
             self._hang_up()
@@ -91,7 +92,7 @@ class Call:
             return None
         if status in (400, 422):
             return self._ended(Verdict.REJECTED, f"ari_{status}")
-        if status > 500 and status != 503:  # a proxy's: Asterisk may have heard of it
+        if is_unclear(status):
             self._hang_up()
             return self._ended(Verdict.UNCERTAIN, f"ari_{status}")
         return self._ended(Verdict.RETRY, f"ari_{status}", causes.SOON)
@@ -179,7 +180,7 @@ class Call:
         body = {"media": self.media, "lang": self.message.language}
         try:
             status, _answer = self._rest.ask("POST", f"/channels/{self.id}/play/{self._playback}", body=body)
-        except (Unreachable, Unanswered) as error:
+        except RequestFailed as error:
             verdict = Verdict.UNCERTAIN if isinstance(error, Unanswered) else Verdict.REJECTED
             return self._told() if self._is_told else self._ended(verdict, NOT_PLAYED)
         if status in (404, 409, 412):  # hung up meanwhile
@@ -223,14 +224,14 @@ class Call:
         """Stop what is being played; True when it has ended."""
         try:
             self._rest.ask("DELETE", f"/playbacks/{self._playback}")
-        except (Unreachable, Unanswered):
+        except RequestFailed:
             return False
         return True
 
     def _hang_up(self) -> None:
         try:
             status, _answer = self._rest.ask("DELETE", f"/channels/{self.id}", reason_code="16")
-        except (Unreachable, Unanswered):
+        except RequestFailed:
             status = 0
         if status not in (204, 404):
             logger.warning("A call could not be hung up, it will be tried again: %s", self.id)

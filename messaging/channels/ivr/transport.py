@@ -14,11 +14,12 @@ from messaging import prompts
 from messaging.channels import conversations
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.channels.ivr import causes
-from messaging.channels.ivr.ari import Event, Events, Rest, Unanswered, Unreachable
+from messaging.channels.ivr.ari import Event, Events, Rest
 from messaging.channels.ivr.call import LOST, NOT_PLAYED, STOP, Call, Manner
 from messaging.channels.ivr.conversation import Conversation
 from messaging.channels.options import Configured
 from smart.lib import clock
+from smart.lib.http.client import RequestFailed
 
 logger = logging.getLogger(__name__)
 
@@ -93,9 +94,13 @@ class IvrTransport(Configured):
         return [call.result() for call in calls]
 
     def health(self) -> Health:
-        """Up while events come."""
-        is_up = self._events.up.is_set()
-        error = self._last_error if is_up else self._events.last_error or "not_connected"
+        """Up while events come and requests are answered."""
+        hears, answers = self._events.up.is_set(), self._rest.breaker.is_up()
+        is_up = hears and answers
+        if is_up:
+            error = self._last_error
+        else:
+            error = self._rest.breaker.last_error if hears else self._events.last_error or "not_connected"
         return Health(is_up=is_up, in_flight=len(self._calls), window=self.lines, last_error=error)
 
     def close(self) -> None:
@@ -159,6 +164,8 @@ class IvrTransport(Configured):
                 return Verdict.NOT_HANDED, (), "stopping"
             if not self._events.up.is_set():
                 return Verdict.RETRY, (), "not_connected"
+            if not self._rest.breaker.may_try():
+                return Verdict.RETRY, (), self._rest.breaker.last_error
             self._calls[call.id] = call
             return None
 
@@ -192,7 +199,7 @@ class IvrTransport(Configured):
     def _clear_away(self) -> None:
         """Hang up the application's calls that nobody here tends: left by a lost WebSocket, or by a process that died.
 
-        Raises Unreachable, Unanswered.
+        Raises RequestFailed.
         """
         status, answer = self._rest.ask("GET", f"/applications/{self.manner.app}")
         found = answer.get("channel_ids") if status == 200 and isinstance(answer, dict) else None
@@ -204,7 +211,7 @@ class IvrTransport(Configured):
         """Once in a while: hang up what could not be hung up before."""
         try:
             self._hang_up_left()
-        except (Unreachable, Unanswered):
+        except RequestFailed:
             self._last_error = "not_hung_up"
 
     def _hang_up_left(self) -> None:
