@@ -9,6 +9,7 @@ import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -41,6 +42,16 @@ def secret(name: str) -> str:
     if not value:
         raise ImproperlyConfigured(f"{name} is a secret without a default: set it")
     return value
+
+
+def web_address(text: str) -> str:
+    """Read http(s)://host[:port]/path or nothing; anything else raises."""
+    parts = urlsplit(text)
+    is_sound = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.username)
+    is_sound = is_sound and parts.port != 0  # reading a port that is no number raises
+    if text and not is_sound:
+        raise ImproperlyConfigured("OPERATOR_BALANCE_URL is http(s)://host[:port]/path without user or query")
+    return text
 
 
 def kept_months(count: int) -> int:
@@ -444,7 +455,8 @@ DEMO = (
     else None
 )
 CARE_NUMBERS = ("3030", "8 (727) 258-83-00")
-OPERATOR_BALANCE_URL = env.str("OPERATOR_BALANCE_URL", default="")  # TMF654 bucket; empty: the bonus alone is told
+# TMF654 bucket; empty: the bonus alone is told
+OPERATOR_BALANCE_URL = web_address(env.str("OPERATOR_BALANCE_URL", default=""))
 OPERATOR_BALANCE_TOKEN = env.str("OPERATOR_BALANCE_TOKEN", default="")
 USSD_SESSION_SECONDS = env.int("USSD_SESSION_SECONDS", default=180)
 USSD_DEADLINE_SECONDS = 3.0

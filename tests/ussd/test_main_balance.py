@@ -2,15 +2,20 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from enrollment.models import Subscriber
 from smart.lib.astana import ZONE
+from smart.operator import main_balance
+from tests.messaging.gateways import FakeGateway, closed_port, reply, serve
 from tests.ussd.conftest import Gateway
 
 pytestmark = pytest.mark.django_db
@@ -71,3 +76,103 @@ def test_the_main_balance_stands_beside_the_bonus(
     told = gateway.walk("77010000001", "*111*3#")
 
     assert "1250.50" in told["text"]
+
+
+TOLD = reply("200 OK", json.dumps(BUCKETS).encode())
+
+
+@pytest.fixture
+def failing(settings: Any) -> Iterator[FakeGateway]:
+    """An operator that says it is out of order, until told otherwise."""
+    with serve(lambda request: reply("500 Internal Server Error")) as gateway:
+        settings.OPERATOR_BALANCE_URL = gateway.url("/balances")
+        yield gateway
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [reply("500 Internal Server Error"), reply("429 Too Many Requests"), reply("401 Unauthorized"), None,
+     reply("200 OK", b"<html>"), reply("200 OK", b'{"usageType": "monetary"}'),
+     reply("200 OK", b'[{"usageType": "monetary", "remainingValue": {}}]'),
+     reply("200 OK", b'[{"usageType": "monetary", "remainingValue": {"amount": "much"}}]')],
+    ids=["500", "429", "401", "hangs up", "no JSON", "no list", "no amount", "no number"],
+)  # fmt: skip
+def test_after_three_failures_nobody_waits_for_the_balance(
+    failing: FakeGateway,
+    make_subscriber: Callable[..., Subscriber],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: bytes | None,
+) -> None:
+    failing.behave = lambda request: answer
+    anna = make_subscriber()
+    ahead = [0.0]
+    monkeypatch.setattr("smart.lib.http.breaker.time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead[0]))
+
+    assert [main_balance(anna) for _ in range(5)] == [None] * 5
+
+    assert len(failing.requests) == 3
+    ahead[0] = 6.0
+    failing.behave = lambda request: TOLD
+    assert [main_balance(anna) for _ in range(2)] == [Decimal("1250.5")] * 2
+    assert len(failing.requests) == 5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [reply("404 Not Found"), reply("200 OK", b"[]"),
+     reply("200 OK", b'[{"usageType": "monetary", "remainingValue": {"amount": "NaN"}}]')],
+    ids=["unknown", "no money", "not a number"],
+)  # fmt: skip
+def test_an_answer_without_a_balance_is_no_failure(
+    failing: FakeGateway, make_subscriber: Callable[..., Subscriber], answer: bytes
+) -> None:
+    failing.behave = lambda request: answer
+    anna = make_subscriber()
+
+    assert [main_balance(anna) for _ in range(5)] == [None] * 5
+
+    assert len(failing.requests) == 5
+
+
+def test_a_balance_that_trickles_in_is_not_waited_for(
+    failing: FakeGateway, make_subscriber: Callable[..., Subscriber]
+) -> None:
+    """Each byte comes soon; all of them take over three seconds."""
+
+    def trickle(request: Any) -> Iterator[bytes]:
+        for place in range(len(TOLD)):
+            failing.over.wait(0.02)
+            yield TOLD[place : place + 1]
+
+    failing.behave = trickle
+    anna = make_subscriber()
+    began = time.monotonic()
+
+    balance = main_balance(anna)
+
+    assert balance is None
+    assert time.monotonic() - began < 0.02 * len(TOLD)
+
+
+def test_no_log_line_and_no_address_holds_the_number(
+    failing: FakeGateway, make_subscriber: Callable[..., Subscriber], caplog: pytest.LogCaptureFixture
+) -> None:
+    """M6; the operator is told it in a header."""
+    anna = make_subscriber()
+
+    main_balance(anna)
+
+    assert failing.requests[0].headers["x-subscriber-msisdn"] == "77010000001"
+    assert "77010000001" not in failing.requests[0].line + caplog.text
+    assert "status 500" in caplog.text
+
+
+def test_an_operator_who_is_not_there_is_left_alone_for_a_while(
+    settings: Any, make_subscriber: Callable[..., Subscriber], caplog: pytest.LogCaptureFixture
+) -> None:
+    anna = make_subscriber()
+    with closed_port() as port:
+        settings.OPERATOR_BALANCE_URL = f"http://127.0.0.1:{port}/balances"
+        assert [main_balance(anna) for _ in range(5)] == [None] * 5
+
+    assert caplog.text.count("NotSent") == 3
