@@ -12,6 +12,8 @@ TEXTS := $(BIN)/python -m smart.local.catalogues
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 export SMART_LOCAL := on
+# uv leaves compiling to the first import; kept from writing that down, every process would do it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What a deployment sets, made up: `check --deploy` is to judge the settings, not this machine.
 DEPLOYED := SMART_LOCAL=off ALLOWED_HOSTS=smart.example SECRET_KEY=$(shell printf 'made-up-%.0s' 1 2 3 4 5 6 7 8) \
@@ -29,7 +31,7 @@ run: ## start everything on this machine, until Ctrl-C
 	@exec $(BIN)/python -m smart.local run
 
 test: ## the whole suite, or a part: make test ARGS="tests/bonuses -k debit"
-	@$(PYTHON) smart/local/bootstrap.py test
+	@$(PYTHON) smart/local/bootstrap.py test $(ARGS)
 	@$(TEXTS)
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
@@ -59,6 +61,7 @@ messages: ## bring locale/*.po up to date with code and templates, and say what 
 
 lock: ## renew requirements*.txt from requirements*.in
 	@$(PYTHON) smart/local/bootstrap.py check
+	$(LOCK) --upgrade requirements-uv.in -o requirements-uv.txt
 	$(LOCK) --upgrade requirements.in -o requirements.txt
 	$(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
 
