@@ -1,13 +1,23 @@
-"""How much of a screen or message a text takes: GSM 03.38 septets with the extension table, else UCS-2."""
+"""GSM 03.38, the alphabet of screens and messages: what a text takes in it, else in UCS-2, and a text's octets.
+
+The one table of the house. (smpplib's own has a grave accent at 0x5F, where the paragraph sign belongs.)
+"""
 
 from functools import lru_cache
 
+_ESCAPE = 0x1B  # to the extension table: no character stands there
 _BASIC = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_EXTENSION = "\f^{}\\[~]|€"
-_SEPTETS = {**dict.fromkeys(_BASIC, 1), **dict.fromkeys(_EXTENSION, 2)}
+_EXTENSION = {
+    "\f": 0x0A, "^": 0x14, "{": 0x28, "}": 0x29, "\\": 0x2F, "[": 0x3C, "~": 0x3D, "]": 0x3E, "|": 0x40, "€": 0x65,
+}  # fmt: skip
+_OCTETS = {
+    **{character: bytes([code]) for code, character in enumerate(_BASIC) if code != _ESCAPE},
+    **{character: bytes([_ESCAPE, code]) for character, code in _EXTENSION.items()},
+}
+_SEPTETS = {character: len(octets) for character, octets in _OCTETS.items()}
 
 USSD_SEPTETS = 182  # 160 octets
 USSD_UCS2 = 80
@@ -22,6 +32,14 @@ def septets(text: str) -> int | None:
             return None
         total += size
     return total
+
+
+def encode(text: str) -> bytes:
+    """The text's septets, an octet each. Raises ValueError, without the text, for a character not in the tables."""
+    try:
+        return b"".join(map(_OCTETS.__getitem__, text))
+    except KeyError:
+        raise ValueError("not in GSM 03.38") from None
 
 
 def ucs2_units(text: str) -> int:

@@ -47,6 +47,33 @@ def test_the_tables_hold_what_gsm_03_38_lists() -> None:
     assert (sizes.count(1), sizes.count(2)) == (127, 10)
 
 
+@pytest.mark.parametrize(
+    ("text", "octets"),
+    [
+        ("@£$¥", b"\x00\x01\x02\x03"),
+        ("Hello", b"Hello"),
+        ("§", b"\x5f"),
+        ("_", b"\x11"),
+        ("ÄÖÑÜ¿äöñüà", b"\x5b\x5c\x5d\x5e\x60\x7b\x7c\x7d\x7e\x7f"),
+        ("ÆæßÉ", b"\x1c\x1d\x1e\x1f"),
+        ("\f^{}\\[~]|€", b"\x1b\x0a\x1b\x14\x1b\x28\x1b\x29\x1b\x2f\x1b\x3c\x1b\x3d\x1b\x3e\x1b\x40\x1b\x65"),
+    ],
+    ids=["first", "ascii", "paragraph", "underscore", "umlauts", "around-escape", "extension"],
+)
+def test_every_character_has_the_table_s_octet(text: str, octets: bytes) -> None:
+    assert gsm.encode(text) == octets
+
+
+def test_a_text_is_as_many_octets_as_septets_were_counted() -> None:
+    for code in range(0x3000):
+        character, takes = chr(code), gsm.septets(chr(code))
+        if takes is None:
+            with pytest.raises(ValueError, match=r"GSM 03\.38"):
+                gsm.encode(character)
+        else:
+            assert len(gsm.encode(character)) == takes
+
+
 @pytest.mark.parametrize("character", [*"₸№«»—–…’“”`çÁ\tЯқңғәіұө😀\u00a0\u200e\x00\x1b"], ids=ascii)
 def test_one_character_outside_the_tables_makes_it_ucs2(character: str) -> None:
     assert gsm.septets(f"500 {character}") is None

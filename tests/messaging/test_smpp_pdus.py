@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from smpplib import smpp
 
-from messaging.channels.smpp import gsm7, pdus
+from messaging.channels.smpp import pdus
 from messaging.channels.smpp.pace import Pace
 from messaging.channels.smpp.pdus import Address, Malformed, Unsendable
 from smart.lib import gsm
@@ -33,33 +33,6 @@ def submit(part: pdus.Part) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("text", "octets"),
-    [
-        ("@£$¥", b"\x00\x01\x02\x03"),
-        ("Hello", b"Hello"),
-        ("§", b"\x5f"),
-        ("_", b"\x11"),
-        ("ÄÖÑÜ¿äöñüà", b"\x5b\x5c\x5d\x5e\x60\x7b\x7c\x7d\x7e\x7f"),
-        ("ÆæßÉ", b"\x1c\x1d\x1e\x1f"),
-        ("\f^{}\\[~]|€", b"\x1b\x0a\x1b\x14\x1b\x28\x1b\x29\x1b\x2f\x1b\x3c\x1b\x3d\x1b\x3e\x1b\x40\x1b\x65"),
-    ],
-    ids=["first", "ascii", "paragraph", "underscore", "umlauts", "around-escape", "extension"],
-)
-def test_gsm7_by_the_table(text, octets):
-    assert gsm7.encode(text) == octets
-
-
-def test_gsm7_takes_what_counting_septets_takes():
-    for code in range(0x3000):
-        character, takes = chr(code), gsm.septets(chr(code))
-        if takes is None:
-            with pytest.raises(ValueError, match=r"GSM 03\.38"):
-                gsm7.encode(character)
-        else:
-            assert len(gsm7.encode(character)) == takes
-
-
-@pytest.mark.parametrize(
     ("text", "coding", "sizes"),
     [
         ("a" * 160, 0, [160]),
@@ -82,7 +55,7 @@ def test_parts_by_udh(text, coding, sizes):
             bytes([5, 0, 3, 0xFE, len(parts), number]) for number in range(1, len(parts) + 1)
         ]
         body = b"".join(part.octets[6:] for part in parts)
-        assert body == (gsm7.encode(text) if coding == 0 else text.encode("utf-16-be"))
+        assert body == (gsm.encode(text) if coding == 0 else text.encode("utf-16-be"))
 
 
 def test_a_long_text_in_one_payload():

@@ -14,8 +14,7 @@ from typing import Any
 
 from smpplib import command, command_codes
 
-from messaging.channels.smpp import gsm7
-from smart.lib import segments
+from smart.lib import gsm, segments
 
 # It warns of every optional parameter that it does not know.
 logging.getLogger("smpplib").setLevel(logging.ERROR)
@@ -65,7 +64,7 @@ def _encoded(text: str) -> tuple[int, tuple[bytes, ...]]:
     encoding, texts = segments.split(text)
     try:
         if encoding == "gsm7":
-            return _GSM7, tuple(map(gsm7.encode, texts))
+            return _GSM7, tuple(map(gsm.encode, texts))
         return _UCS2, tuple(part.encode("utf-16-be") for part in texts)
     except ValueError:
         raise Unsendable("encoding") from None
