@@ -4,23 +4,19 @@ A file lies in MEDIA_ROOT/prompts under a digest of language, text and voice: th
 database, and a changed text never speaks with an old recording. Asterisk reads the folder, as a user of our group.
 """
 
-from __future__ import annotations  # array is no generic to Python 3.11
-
 import hashlib
 import io
-import math
-import operator
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import wave
-from array import array
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import soxr
 from django.conf import settings
 from django.db import transaction
 from django.utils.functional import Promise
@@ -36,7 +32,7 @@ VOICES = {"kk": "kk", "ru": "ru", "en": "en"}
 _FOLDER = "prompts"
 _RECORDED = "recorded"
 _PATIENCE = 20  # seconds for espeak-ng; a minute of speech takes it under one
-_ZERO_CROSSINGS = 8  # of the resampler's filter, on each side
+Samples = np.ndarray[tuple[int], np.dtype[np.int16]]
 
 
 class PromptMissing(Refusal):
@@ -162,8 +158,10 @@ def telephone_sound(data: bytes) -> bytes:
     """Return a WAV of 16 bits, mono, 8 kHz from one of 8 to 48 kHz, mono or stereo. Raises SoundUnfit."""
     if len(data) > MOST_BYTES:
         raise SoundUnfit(_("the file is too large."))
-    samples, rate = _samples(data)
-    return _wav(samples if rate == RATE else _resampled(samples, rate))
+    sound = soxr.resample(*_samples(data), RATE)
+    if not sound.size:
+        raise SoundUnfit(_("it is empty."))
+    return _wav(sound)
 
 
 def duration_ms(sound: bytes) -> int:
@@ -215,7 +213,7 @@ def _spoken(text: str, voice: str) -> bytes:
         return file.read_bytes()
 
 
-def _samples(data: bytes) -> tuple[array[int], int]:
+def _samples(data: bytes) -> tuple[Samples, int]:
     """Read a WAV: its samples, two channels made one, and their rate."""
     try:
         with wave.open(io.BytesIO(data)) as file:
@@ -229,47 +227,12 @@ def _samples(data: bytes) -> tuple[array[int], int]:
             raw = file.readframes(frames)
     except (wave.Error, EOFError) as error:
         raise SoundUnfit(_("it must be a WAV file with PCM sound.")) from error
-    samples = array("h", raw[: len(raw) // (2 * channels) * 2 * channels])
-    if not samples:
-        raise SoundUnfit(_("it is empty."))
-    if sys.byteorder == "big":
-        samples.byteswap()
-    if channels == 2:
-        samples = array("h", [(left + right) // 2 for left, right in zip(samples[::2], samples[1::2], strict=True)])
-    return samples, rate
+    whole = len(raw) // (2 * channels) * channels  # a file may be cut within a frame
+    samples = np.frombuffer(raw, np.int16, count=whole).reshape(-1, channels)
+    return (samples.sum(axis=1, dtype=np.int32) // channels).astype(np.int16), rate
 
 
-def _resampled(samples: array[int], rate: int) -> array[int]:
-    """Bring samples down to 8 kHz through a windowed sinc, one set of taps for each position between two samples."""
-    step = math.gcd(rate, RATE)
-    up, down = RATE // step, rate // step
-    half = math.ceil(_ZERO_CROSSINGS * rate / RATE)
-    taps = [_taps(phase / up, half, 0.94 * RATE / rate) for phase in range(up)]
-    padded = array("h", bytes(2 * half)) + samples + array("h", bytes(2 * half))
-    result = array("h")
-    for position in range(0, len(samples) * up, down):
-        start, phase = divmod(position, up)
-        value = round(sum(map(operator.mul, padded[start + 1 : start + 1 + 2 * half], taps[phase])))
-        result.append(max(-32768, min(32767, value)))
-    return result
-
-
-def _taps(offset: float, half: int, cutoff: float) -> list[float]:
-    """The filter around a position `offset` behind a sample; a constant signal passes unchanged."""
-    values = []
-    for index in range(1 - half, half + 1):
-        distance = index - offset
-        angle = math.pi * cutoff * distance
-        sinc = math.sin(angle) / angle if angle else 1.0
-        values.append(sinc * (0.5 + 0.5 * math.cos(math.pi * distance / half)))
-    total = sum(values)
-    return [value / total for value in values]
-
-
-def _wav(samples: array[int]) -> bytes:
-    if sys.byteorder == "big":
-        samples = array("h", samples)
-        samples.byteswap()
+def _wav(samples: Samples) -> bytes:
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)

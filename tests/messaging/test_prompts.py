@@ -162,6 +162,21 @@ def test_what_a_telephone_cannot_carry_does_not_come_back_as_another_tone() -> N
     assert loudness < 200
 
 
+def test_what_is_as_loud_as_can_be_does_not_turn_over() -> None:
+    """A filter goes beyond a square wave's top: there the sample must stay, and not begin again at the bottom."""
+    square = array("h", ([32767] * 240 + [-32768] * 240) * 50)
+    if sys.byteorder == "big":
+        square.byteswap()
+    wav = tone(rate=48_000)[:44] + square.tobytes()
+
+    with wave.open(io.BytesIO(prompts.telephone_sound(wav))) as file:
+        samples = array("h", file.readframes(file.getnframes()))
+
+    tops = [sample for at, sample in enumerate(samples) if 5 <= at % 80 < 35]
+    assert max(samples) == 32767
+    assert min(tops) > 20_000
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
@@ -170,6 +185,7 @@ def test_what_a_telephone_cannot_carry_does_not_come_back_as_another_tone() -> N
         (tone()[:30], "PCM"),
         (tone()[:44], "empty"),
         (tone(seconds=0), "empty"),
+        (tone(rate=48_000, seconds=0.00002), "empty"),
         (tone(width=1), "16 bits"),
         (tone(width=3), "16 bits"),
         (tone(rate=4000), "48 kHz"),
@@ -177,7 +193,7 @@ def test_what_a_telephone_cannot_carry_does_not_come_back_as_another_tone() -> N
         (tone(seconds=61), "minute"),
         (bytes(prompts.MOST_BYTES + 1), "too large"),
     ],
-    ids=["empty", "mp3", "cut", "header", "silent", "8-bit", "24-bit", "slow", "fast", "long", "large"],
+    ids=["empty", "mp3", "cut", "header", "silent", "one sample", "8-bit", "24-bit", "slow", "fast", "long", "large"],
 )
 def test_other_files_are_refused_in_words(data: bytes, why: str) -> None:
     with pytest.raises(prompts.SoundUnfit) as refused:
