@@ -1,27 +1,31 @@
-"""The maths of results against published tables and by hand."""
+"""The maths of results against scipy's and ipfn's, against published tables and by hand."""
 
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
 import pytest
+from ipfn.ipfn import ipfn
+from scipy.stats import chi2_contingency
 
-from smart.lib import intervals
 from surveys.results import raking, statistics
 
 
-# NIST/SEMATECH e-Handbook 1.3.6.7.4: upper critical values of the chi-square distribution.
-@pytest.mark.parametrize(
-    ("freedom", "tail", "value"),
-    [
-        (1, 0.10, 2.706), (1, 0.05, 3.841), (1, 0.001, 10.828), (2, 0.05, 5.991), (4, 0.01, 13.277), (9, 0.05, 16.919),
-        (10, 0.001, 29.588), (30, 0.05, 43.773), (50, 0.01, 76.154), (100, 0.05, 124.342),
-    ],
-)  # fmt: skip
-def test_the_tail_of_chi_square_is_the_table_s(freedom: int, tail: float, value: float) -> None:
-    assert statistics.chance(value, freedom) == pytest.approx(tail, rel=2e-3)
+@pytest.mark.parametrize("rows", [2, 3, 7])
+@pytest.mark.parametrize("columns", [2, 5])
+@pytest.mark.parametrize("most", [8, 60, 5000])
+def test_independence_is_scipy_s(rows: int, columns: int, most: int) -> None:
+    table = numpy.random.default_rng([rows, columns, most]).integers(1, most, (rows, columns))
+    theirs = chi2_contingency(table, correction=False)
 
+    found = statistics.independence(table.tolist())
 
-def test_the_tail_is_exact_where_it_has_a_formula() -> None:
-    """Two degrees of freedom: exp(-x / 2)."""
-    for value in (0.01, 1.0, 3.0, 10.0, 60.0):
-        assert statistics.chance(value, 2) == pytest.approx(2.718281828459045 ** (-value / 2), rel=1e-10)
+    assert found is not None
+    assert (found.statistic, found.freedom) == (pytest.approx(theirs.statistic, rel=1e-9), theirs.dof)
+    assert found.p == pytest.approx(theirs.pvalue, rel=1e-9)
+    assert found.least_expected == pytest.approx(theirs.expected_freq.min())
+    assert found.few_expected == pytest.approx((theirs.expected_freq < 5).mean())
 
 
 def test_a_known_table() -> None:
@@ -33,6 +37,18 @@ def test_a_known_table() -> None:
     assert (found.freedom, found.p) == (1, pytest.approx(0.1825, abs=1e-4))
     assert not found.is_sure
     assert not found.is_shaky
+
+
+def test_what_tests_need_is_loaded_by_the_first_test_of_a_process() -> None:
+    """Web processes answer key presses too, and few of them ever show a cross-table."""
+    code = (
+        "import sys; from surveys.results import statistics; print('scipy.special' in sys.modules);"
+        "statistics.independence([[1, 2], [2, 1]]); print('scipy.special' in sys.modules, 'scipy.stats' in sys.modules)"
+    )
+
+    told = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, check=True, text=True).stdout
+
+    assert told.split() == ["False", "True", "False"]
 
 
 def test_few_expected_are_warned_of() -> None:
@@ -64,22 +80,16 @@ def test_weighting_makes_nothing_surer() -> None:
     assert half.p > found.p
 
 
-def test_nps_by_hand() -> None:
-    """60 promoters, 20 detractors of 100: 40, and 1.96·√((0.6 + 0.2 − 0.16) / 100) = 15.68 on each side."""
-    assert intervals.nps(60, 20, 100) == (
-        pytest.approx(40), pytest.approx(40 - 15.68, abs=0.01), pytest.approx(40 + 15.68, abs=0.01)
-    )  # fmt: skip
-
-
-def test_a_mean_by_hand() -> None:
-    """1 2 3 4 5: 3, its standard error √(2.5 / 5)."""
-    middle, low, high = intervals.mean(15, 55, 5)
-
-    assert middle == 3
-    assert (high - middle, middle - low) == (pytest.approx(1.3859, abs=1e-4), pytest.approx(1.3859, abs=1e-4))
-
-
 BASE = {(1, 1, "m"): 300, (1, 2, "m"): 200, (2, 1, "f"): 100, (2, 2, "f"): 400}
+
+
+PROJECT = Path(__file__).resolve().parents[2]
+GENDERS = ("m", "f")
+
+
+def cells(counts: numpy.ndarray) -> dict[raking.Cell, int]:
+    """The cells of an array (town × age × gender) in which there is anybody."""
+    return {(town, age, GENDERS[at]): int(number) for (town, age, at), number in numpy.ndenumerate(counts) if number}
 
 
 def margins(cells: dict, weights: dict) -> list[dict]:
@@ -102,6 +112,28 @@ def test_raked_answers_have_the_members_margins() -> None:
             assert weighed == pytest.approx(100 * wanted[place][part] / 1000, abs=0.1)
     assert sum(number * found.weights[cell] for cell, number in answered.items()) == pytest.approx(100)
     assert found.effective < 100
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_weights_are_ipfn_s_where_none_is_held(seed: int) -> None:
+    """Three towns, four ages, two genders, answered by fewer in some cells and by none in a few."""
+    random = numpy.random.default_rng(seed)
+    members = random.integers(300, 900, (3, 4, 2))
+    answers = random.binomial(members, random.uniform(0.05, 0.1, members.shape)) * (random.random(members.shape) > 0.1)
+    total = answers.sum()
+    wanted = [members.sum(axis=axes) * total / members.sum() for axes in ((1, 2), (0, 2), (0, 1))]
+    theirs = ipfn(
+        answers.astype(float), wanted, [[0], [1], [2]], convergence_rate=1e-12, max_iteration=1000
+    ).iteration()
+
+    found = raking.rake(cells(answers), cells(members))
+
+    assert found.trimmed == 0
+    for cell, number in cells(answers).items():
+        town, age, gender = cell[0], cell[1], GENDERS.index(cell[2])
+        assert number * found.weights[cell] == pytest.approx(theirs[town, age, gender], rel=0.02)
+    weights = numpy.divide(theirs, answers, out=numpy.zeros_like(theirs), where=answers > 0)
+    assert found.effective == pytest.approx(total**2 / (answers * weights**2).sum(), rel=0.01)
 
 
 def test_answers_that_fit_already_weigh_one_and_lose_nothing() -> None:
