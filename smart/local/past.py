@@ -31,7 +31,7 @@ def load(*, now: datetime) -> bool:
     _join(starts)
     demo_surveys.load_finished(partner=partner, month=astana.month_of(starts), now=now)
     campaign = _run(partner, starts)
-    simulated.react(campaign=campaign, now=starts + timedelta(days=4), taste=TASTE, seed=_SEED)
+    simulated.react_at_once(campaign=campaign, now=starts + timedelta(days=4), taste=TASTE, seed=_SEED)
     simulated.leave(campaign=campaign, taste=TASTE, seed=_SEED)
     publishing.publish(campaign=campaign, now=now)
     statement.issue(month=astana.month_of(starts), now=now)

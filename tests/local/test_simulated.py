@@ -1,13 +1,14 @@
 """The demo's finished campaign: its pages are full, and its base keeps every invariant."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from bonuses import operations as bonuses
 from campaigns import partners
-from campaigns.models import Campaign, Partner, PublishedResult, Redemption, Statement
+from campaigns.models import Campaign, Partner, PromoCode, PublishedResult, Redemption, Statement
 from campaigns.results import figures, publishing
 from messaging import outbox
 from smart.lib import clock
@@ -72,3 +73,25 @@ def test_the_command_lets_each_member_act_once(loaded: datetime, capsys: pytest.
     assert first.startswith(f"{Redemption.objects.count() - before} codes were redeemed")
     assert not first.startswith("0 ")
     assert second == "0 codes were redeemed, 0 surveys were answered, 0 members left."
+
+
+def test_codes_taken_at_once_are_what_the_operation_takes_one_by_one(loaded: datetime) -> None:
+    """What the past has written down is undone and redeemed at the till, by the same members at the same instants."""
+    campaign = Campaign.objects.get()
+    written = rows_of_redemptions()
+    assert len(written) > 100
+    with connection.cursor() as cursor:  # append-only tables refuse, except to a replica's session
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("DELETE FROM campaigns_redemption")
+        cursor.execute("RESET session_replication_role")
+    PromoCode.objects.filter(campaign=campaign).update(used=0)
+
+    simulated.react(campaign=campaign, now=campaign.starts_at + timedelta(days=4), taste=past.TASTE, seed="demo")
+
+    assert rows_of_redemptions() == written
+
+
+def rows_of_redemptions() -> list[tuple[object, ...]]:
+    """All that redemptions hold but their ids, and what their codes count."""
+    names = [field.attname for field in Redemption._meta.concrete_fields if not field.primary_key]
+    return sorted(Redemption.objects.values_list(*names, "code__used"), key=repr)
