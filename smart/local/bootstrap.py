@@ -146,6 +146,7 @@ def install_by_pip(locks: list[str]) -> bool:
 def install_by_uv(locks: list[str]) -> bool:
     """Let uv install locks, itself brought by pip; say why not when it cannot."""
     if not (UV.exists() and is_installed(UV_LOCK)):
+        print("Installing uv, which installs the rest.", flush=True)
         if not install_by_pip([UV_LOCK]):
             print("uv could not be installed, so pip installs everything: this takes some times longer.", flush=True)
             return False

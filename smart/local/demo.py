@@ -1,5 +1,6 @@
 """The demo base: subscribers of a real-looking export, members with a history, staff accounts."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,12 @@ class HalfMade(Exception):
     """An interrupted start has left a part of the demo base: nobody knows which."""
 
 
-def load(*, now: datetime) -> bool:
-    """Load everything that is not there yet; return whether the base was. Raises HalfMade."""
+def load(*, now: datetime, say: Callable[[str], object] = lambda _: None) -> bool:
+    """Load everything that is not there yet, telling each long step; return whether the base was. Raises HalfMade."""
     if DemoBase.objects.filter(finished_at=None).exists():
         raise HalfMade
     making = None if Subscriber.objects.exists() else DemoBase.objects.create(begun_at=now)
+    say("Making the demo accounts and a partner.")
     clients.ensure(now=now)
     outbox.make_partitions(now=now)
     _staff()
@@ -44,10 +46,12 @@ def load(*, now: datetime) -> bool:
     if making is None:
         _survey(now)
         return False
+    say("Importing the directory of subscribers.")
     with directory.alone():
         run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, may_vanish=False, by="demo", now=now)
         directory.carry_out(run=run, by="demo", now=now)
-    past.load(now=now)
+    past.load(now=now, say=say)
+    say("Letting people join, activate and leave.")
     _history(now)
     outbox.end_waiting(now=now)
     bonuses.expire(now=now)

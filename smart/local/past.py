@@ -2,6 +2,7 @@
 partner is told and billed.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,14 +23,16 @@ TASTE = simulated.Taste(redeems=0.18, redeems_if_interested=0.4, fond=1.3)
 _SEED = "demo"
 
 
-def load(*, now: datetime) -> bool:
+def load(*, now: datetime, say: Callable[[str], object] = lambda _: None) -> bool:
     """Make it of last month's second half; return whether there was a partner and nobody's campaign yet."""
     partner = Partner.objects.order_by("pk").first()
     if partner is None or Campaign.objects.exists():
         return False
     starts = simulated.noon(astana.previous_month(astana.month_of(now)).replace(day=18))
+    say("Letting members join and answer last month's survey.")
     _join(starts)
     demo_surveys.load_finished(partner=partner, month=astana.month_of(starts), now=now)
+    say("Running last month's campaign.")
     campaign = _run(partner, starts)
     simulated.react_at_once(campaign=campaign, now=starts + timedelta(days=4), taste=TASTE, seed=_SEED)
     simulated.leave(campaign=campaign, taste=TASTE, seed=_SEED)

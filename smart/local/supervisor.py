@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from smart.local import embedded, ground, processes
+from smart.local import embedded, ground, processes, steps
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
 from smart.local.embedded import PROJECT, CannotStart
 
@@ -144,7 +144,7 @@ class Supervisor:
             [sys.executable, "manage.py", "prepare_local"], log=log, env=self.env | _as("prepare"), cwd=PROJECT
         )
         try:
-            failed = work.wait() != 0
+            failed = steps.repeat(work, log, say=say) != 0
         finally:
             processes.kill_session(work)
         if failed:
@@ -164,6 +164,7 @@ class Supervisor:
 
     def _start_services(self, senders: list[tuple[str, list[str]]]) -> None:
         """Start what is ours, all at once: the web server first, it is waited for."""
+        say("Starting the web server, the worker and the rest.")
         simulator = embedded.free_port()
         self.env |= {
             "PORT": str(self.port),

@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from bonuses import operations as bonuses
 from smart.lib import clock
-from smart.local import demo
+from smart.local import demo, steps
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
         now = clock.now()
         bonuses.make_partitions(now=now)
         try:
-            is_new = demo.load(now=now)
+            is_new = demo.load(now=now, say=lambda step: steps.tell(self.stdout, step))
         except demo.HalfMade:
             raise CommandError(
                 "a start was interrupted while it made the demo base: empty this database, then start again"
