@@ -1,7 +1,7 @@
 """SMPP's units: what a message becomes, and what is made of whatever a peer sends."""
 
+import random
 import struct
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -219,22 +219,107 @@ def test_what_is_no_pdu_is_told_before_it_is_all_there(octets):
 
 
 @pytest.mark.parametrize("cut", range(17, 60, 3))
-def test_a_pdu_cut_off_inside_is_malformed_or_read_but_never_a_crash(cut):
+def test_a_pdu_cut_off_inside_is_read_as_far_as_it_goes(cut):
     whole = deliver(b"id:A stat:DELIVRD", tlv(0x1E, b"ab\0"))
     octets = struct.pack(">L", cut) + whole[4:cut]
 
-    with suppress(Malformed):
-        fields = pdus.read(octets).fields
-        pdus.is_receipt(fields)
-        pdus.receipt_of(fields)
+    fields = pdus.read(octets).fields
+
+    pdus.is_receipt(fields)
+    pdus.receipt_of(fields)
+
+
+RECEIPT = tlv(0x1E, b"ab\0") + tlv(0x427, b"\2")
+CUT = [b"\0", b"\0\x1e\0", tlv(0x424, b"abc")[:-1], struct.pack(">HH", 0x424, 0xFFFF), b"\xff" * 3]
+
+
+def unit(command: int, body: bytes, *, sequence: int = 7) -> bytes:
+    return struct.pack(">LLLL", 16 + len(body), command, 0, sequence) + body
+
+
+@pytest.mark.parametrize("tail", CUT, ids=["nul", "half-a-tag", "cut", "beyond-the-end", "noise"])
+def test_octets_behind_a_receipt_cost_nothing_of_it(tail):
+    receipt = pdus.receipt_of(pdus.read(deliver(b"id:A stat:UNDELIV", RECEIPT, tail)).fields)
+
+    assert (receipt.network_id, receipt.status) == ("ab", "delivered")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_nuls_between_text_and_parameters_are_skipped(count):
+    fields = pdus.read(deliver(b"id:A stat:UNDELIV", b"\0" * count, RECEIPT)).fields
+
+    receipt = pdus.receipt_of(fields)
+    assert (receipt.network_id, receipt.status) == ("ab", "delivered")
+
+
+@pytest.mark.parametrize("tail", CUT, ids=["nul", "half-a-tag", "cut", "beyond-the-end", "noise"])
+def test_octets_behind_the_text_of_a_receipt_cost_nothing_of_it(tail):
+    receipt = pdus.receipt_of(pdus.read(deliver(b"id:A stat:DELIVRD", tail)).fields)
+
+    assert (receipt.network_id, receipt.status) == ("A", "delivered")
 
 
 @pytest.mark.parametrize(
-    "tail", [b"\0", b"\0\x1e\0", tlv(0x1E, b"ab\0")[:-1], struct.pack(">HH", 0x1E, 0xFFFF)], ids=range(4)
+    "body", [b"ab-1\0", b"ab-1\0\0", b"ab-1", b"ab-1\0" + CUT[2], b"ab-1\0" + CUT[3], b"ab-1\0\0" + RECEIPT],
+    ids=["as-it-should-be", "a-nul-too-many", "without-a-nul", "cut", "beyond-the-end", "a-nul-and-parameters"],
+)  # fmt: skip
+def test_an_id_is_read_whatever_stands_behind_it(body):
+    assert pdus.read(unit(0x80000004, body)).message_id == "ab-1"
+
+
+@pytest.mark.parametrize("body", [b"", b"\0", b"smsc\0", b"smsc", b"smsc\0\0\0", b"\xff" * 40])
+@pytest.mark.parametrize("command", [0x80000009, 0x15, 0x80000015, 0x06, 0x80000000, 0x103], ids=hex)
+def test_of_other_units_the_header_counts_whatever_their_body(command, body):
+    heard = pdus.read(unit(command, body, sequence=9))
+
+    assert (heard.sequence, heard.status) == (9, 0)
+    assert heard.name != pdus.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(0x10201, pdus.UNKNOWN), (0x80010201, pdus.UNKNOWN_RESPONSE), (0x112, pdus.UNKNOWN)],
+    ids=["vendors", "vendors-answer", "a-later-version"],
 )
-def test_an_optional_parameter_beyond_the_end_is_malformed(tail):
-    with pytest.raises(Malformed):
-        pdus.read(deliver(b"id:A", tail))
+def test_a_command_nobody_knows_is_a_unit_all_the_same(command, name):
+    octets = unit(command, b"whatever")
+
+    assert pdus.length_of(octets, 0) == 24
+    assert pdus.read(octets).name == name
+
+
+def test_half_an_id_is_nobodys():
+    whole = deliver(b"stat:DELIVRD id:123456")
+    octets = struct.pack(">L", len(whole) - 2) + whole[4:-2]
+
+    fields = pdus.read(octets).fields
+
+    assert fields.is_cut
+    assert pdus.receipt_of(fields) is None
+
+
+def test_a_text_that_is_shorter_than_it_says_is_read_to_its_last_whole_word():
+    whole = deliver(b"id:12 stat:DELIVRD err:000 text:Tea")
+    octets = struct.pack(">L", len(whole) - 2) + whole[4:-2]
+
+    receipt = pdus.receipt_of(pdus.read(octets).fields)
+
+    assert (receipt.network_id, receipt.status) == ("12", "delivered")
+
+
+@pytest.mark.parametrize(
+    "command", [0x05, 0x80000004, 0x80000003], ids=["deliver_sm", "submit_sm_resp", "query_sm_resp"]
+)
+def test_no_body_is_a_crash(command):
+    chance = random.Random(command)
+    good = deliver(b"id:A stat:DELIVRD", RECEIPT)[16:]
+    for _ in range(3000):
+        body = bytearray(good[: chance.randrange(len(good) + 1)])
+        for _ in range(chance.randrange(4)):
+            if body:
+                body[chance.randrange(len(body))] = chance.choice((0, 1, 0x1E, 0xFF))
+        fields = pdus.read(unit(command, bytes(body))).fields
+        pdus.receipt_of(fields)
 
 
 class TestPace:

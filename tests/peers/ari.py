@@ -6,9 +6,9 @@ A callee is a list of steps, done in order; one waits for what the step names, n
     dial STATUS, destroy CAUSE      the same by their codes
     play, played, failed            waits to be played something: begins, is over, cannot be played
     press KEY                       what the callee does meanwhile
-    hangup, cut, vanish             the callee hangs up: what is being played fails after the request to hang up is told,
-                                    before it, or without one (Asterisk does either, within a millisecond)
-    replay NAME                     tells the events of ari_cases/NAME.jsonl, recorded of a real Asterisk, in their order
+    hangup, cut, vanish             hangs up: what is being played fails after the request to hang up is told, before
+                                    it, or without one (Asterisk does either, within a millisecond)
+    replay NAME                     tells the events of ari_cases/NAME.jsonl, recorded of a real Asterisk, in order
     stopped                         waits until the playback is stopped
     drop, garbage                   the WebSocket breaks; brings nonsense
 

@@ -650,7 +650,8 @@ def test_whatever_callees_do_each_message_has_one_outcome_and_no_call_stays(
     chance = random.Random(seed)
     steps = [
         ("ring", "busy"), ("ring", "noanswer"), ("destroy 34",), ("answer", "played"), ("answer", "play", "hangup"),
-        ("answer", "play", "cut"), ("answer", "play", "press 1"), ("garbage", "answer", "played"), ("answer", "play", "press 0", "hangup"),
+        ("answer", "play", "cut"), ("answer", "play", "press 1"),
+        ("garbage", "answer", "played"), ("answer", "play", "press 0", "hangup"),
     ]  # fmt: skip
     numbers = [f"77010000{index:03d}" for index in range(60)]
     ari.callees = {number: chance.choice(steps) for number in numbers}

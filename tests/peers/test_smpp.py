@@ -132,6 +132,8 @@ class ByHand:
     def __init__(self, listener: socket.socket) -> None:
         self.port: int = listener.getsockname()[1]
         self.submitted: list[int] = []
+        self.heard: list[tuple[int, int, int]] = []  # command, status and number of everything else
+        self.behind_bind = b""  # octets behind the body of the answer to a bind
         self.reads = threading.Event()
         self.reads.set()
         self._listener = listener
@@ -147,17 +149,27 @@ class ByHand:
                 return
             with suppress(OSError), self._peer, self._peer.makefile("rb") as stream:
                 while len(head := stream.read(16)) == 16:
-                    length, command, _status, sequence = struct.unpack(">IIII", head)
+                    length, command, status, sequence = struct.unpack(">IIII", head)
                     stream.read(length - 16)
                     if command == 0x04:
                         self.submitted.append(sequence)
                         self.reads.wait(10)
-                    else:
-                        self.answer(sequence, command=command, body=b"smsc\0" if command == 0x09 else b"")
+                        continue
+                    self.heard.append((command, status, sequence))
+                    if not command & 0x80000000:
+                        self.answer(
+                            sequence,
+                            command=command,
+                            body=b"smsc\0" + self.behind_bind if command == 0x09 else b"",
+                        )
 
     def answer(self, sequence: int, status: int = 0, *, command: int = 0x04, body: bytes = b"") -> None:
         """Answer a PDU."""
-        self._peer.sendall(struct.pack(">IIII", 16 + len(body), command | 0x80000000, status, sequence) + body)
+        self.say(command | 0x80000000, sequence, body, status=status)
+
+    def say(self, command: int, sequence: int, body: bytes, *, status: int = 0) -> None:
+        """Write any PDU."""
+        self._peer.sendall(struct.pack(">IIII", 16 + len(body), command, status, sequence) + body)
 
     def close(self) -> None:
         """End it."""
@@ -486,6 +498,42 @@ def test_garbage_ends_the_connection_and_it_comes_back(start_smsc, connect):
         assert up(transport)
 
     assert verdicts(transport.hand_over(messages(3))) == {"accepted": 3}
+
+
+_RECEIPT = struct.pack(">HH", 0x1E, 4) + b"one\0" + struct.pack(">HHB", 0x427, 1, 2)
+_DELIVER = b"\0\1\x0177010000001\0\5\0SMART\0\4\0\0\0\0\0\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "answered"),
+    [
+        (0x05, _DELIVER + _RECEIPT + b"\0", (0x80000005, 0)),
+        (0x05, _DELIVER + b"\0" + _RECEIPT, (0x80000005, 0)),
+        (0x05, _DELIVER + _RECEIPT + b"\4\x24\0\x09cut", (0x80000005, 0)),
+        (0x05, b"no end", (0x80000005, 0)),
+        (0x15, b"what for", (0x80000015, 0)),
+        (0x103, b"data", (0x80000000, 3)),
+        (0x10201, b"a vendor's", (0x80000000, 3)),
+    ],
+    ids=["a-nul-behind", "a-nul-before-parameters", "cut-parameter", "no-nul", "enquire-link", "data-sm", "unknown"],
+)
+def test_a_body_that_is_not_what_it_should_be_is_answered_and_the_bind_goes_on(
+    by_hand, connect, store, command, body, answered
+):
+    by_hand.behind_bind = b"\0\0\x02\x10\0"
+    transport = connect(by_hand.port)
+
+    by_hand.say(command, 77, body)
+
+    assert processes.wait_until(lambda: (*answered, 77) in by_hand.heard, seconds=5)
+    join = in_thread(transport, [message()])
+    assert processes.wait_until(lambda: by_hand.submitted, seconds=5)
+    by_hand.answer(by_hand.submitted[0], body=b"one\0\0")
+    (outcome,) = join()
+    assert (outcome.verdict, outcome.network_ids) == (Verdict.ACCEPTED, ("one",))
+    assert transport._link.generation == 1  # the same connection all along
+    expected = [("one", "delivered")] if _RECEIPT in body else []
+    assert [(report.network_id, report.status) for report in store.reports] == expected
 
 
 def test_noise_for_an_answer(start_smsc, connect):

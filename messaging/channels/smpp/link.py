@@ -245,7 +245,7 @@ class Link:
             raise Lost("unbound_by_smsc")
         elif name == "unbind_resp":
             return True
-        elif name in ("data_sm", "outbind") or (name.startswith("bind_") and not name.endswith("_resp")):
+        elif name in (pdus.UNKNOWN, "data_sm", "outbind") or (name.startswith("bind_") and not name.endswith("_resp")):
             wire.owe(pdus.write("generic_nack", heard.sequence, status=pdus.INVALID_COMMAND))
         return False
 

@@ -26,7 +26,10 @@ _TLV = struct.Struct(">HH")
 _SUBMIT_SM, _DELIVER_SM_RESP = command_codes.commands["submit_sm"], command_codes.commands["deliver_sm_resp"]
 _VISIBLE = bytes(octet if 0x20 < octet < 0x7F else ord("?") for octet in range(256))
 _NAMES = {code: name for name, code in command_codes.commands.items()}
+UNKNOWN, UNKNOWN_RESPONSE = "unknown", "unknown_resp"  # no names of smpplib's
+_RESPONSE, _HIGHEST_COMMAND = 0x80000000, 0x000103FF
 _GSM7, _UCS2 = 0, 8
+_MOST_SKIPPED = 8  # NULs before the optional parameters
 _UDH = 0x40  # of esm_class: the text begins with a header
 RECEIPTED_MESSAGE_ID, MESSAGE_STATE, NETWORK_ERROR, MESSAGE_PAYLOAD = 0x001E, 0x0427, 0x0423, 0x0424
 _USER_REFERENCE = 0x0204
@@ -129,6 +132,7 @@ class Fields:
     esm_class: int = 0
     short_message: bytes = b""
     tlvs: dict[int, bytes] = field(default_factory=dict)
+    is_cut: bool = False  # the body ends before it should: what is here was read until then
 
 
 def _end(body: bytes, at: int) -> int:
@@ -139,47 +143,63 @@ def _end(body: bytes, at: int) -> int:
     return end
 
 
-def _tlvs(body: bytes, at: int) -> dict[int, bytes]:
+def _read_tlvs(body: bytes, at: int, fields: Fields) -> None:
+    """Read the optional parameters, of which SMSCs make mistakes: octets left over are skipped.
+
+    A NUL too many before them shifts them all, so they begin where they come out even. If they do nowhere, what can be
+    read from the first octet on counts.
+    """
+    for skipped in range(_MOST_SKIPPED):
+        tlvs, is_even = _tlvs(body, at + skipped)
+        if is_even or not skipped:
+            fields.tlvs = tlvs
+        if is_even or body[at + skipped : at + skipped + 1] != b"\0":
+            return
+
+
+def _tlvs(body: bytes, at: int) -> tuple[dict[int, bytes], bool]:
+    """The optional parameters from there on, and whether they end with the body."""
     found: dict[int, bytes] = {}
-    while at < len(body):
-        if at + 4 > len(body):
-            raise Malformed("optional parameter cut off")
+    while at + _TLV.size <= len(body):
         tag, length = _TLV.unpack_from(body, at)
-        at += 4
+        at += _TLV.size
         if at + length > len(body):
-            raise Malformed("optional parameter beyond the end")
+            return found, False
         found[tag] = body[at : at + length]
         at += length
-    return found
+    return found, at == len(body)
 
 
-def _read_deliver_sm(body: bytes) -> Fields:
+def _read_deliver_sm(body: bytes, fields: Fields) -> None:
     at = _end(body, 0) + 3  # behind service_type, and type and plan of the source
     at = _end(body, at) + 3  # … of the destination
     at = _end(body, at) + 1
-    esm_class = body[at]
+    fields.esm_class = body[at]
     at = _end(body, at + 3) + 1  # behind protocol_id, priority_flag, schedule_delivery_time
     at = _end(body, at) + 1  # behind validity_period
     begin = at + 5  # behind registered_delivery, replace_if_present_flag, data_coding, sm_default_msg_id, sm_length
     end = begin + body[at + 4]
+    fields.short_message = body[begin:end]
     if end > len(body):
+        # Half an id is another message's: the word that was cut does not count.
+        fields.short_message = fields.short_message[: fields.short_message.rfind(b" ") + 1]
         raise Malformed("text beyond the end")
-    return Fields(esm_class=esm_class, short_message=body[begin:end], tlvs=_tlvs(body, end))
+    _read_tlvs(body, end, fields)
 
 
-def _read_submit_sm_resp(body: bytes) -> Fields:
+def _read_submit_sm_resp(body: bytes, fields: Fields) -> None:
+    fields.message_id, _, _ = body.partition(b"\0")  # an id without its NUL is one all the same
+    _read_tlvs(body, len(fields.message_id) + 1, fields)
+
+
+def _read_query_sm_resp(body: bytes, fields: Fields) -> None:
     end = _end(body, 0)
-    return Fields(message_id=body[:end], tlvs=_tlvs(body, end + 1))
-
-
-def _read_query_sm_resp(body: bytes) -> Fields:
-    end = _end(body, 0)
-    state = _end(body, end + 1) + 1  # behind final_date; error_code follows
-    return Fields(message_id=body[:end], message_state=body[state], tlvs=_tlvs(body, state + 2))
+    fields.message_id = body[:end]
+    fields.message_state = body[_end(body, end + 1) + 1]  # behind final_date; error_code follows
 
 
 # What has a body that matters to us; of others the header is enough.
-_READ: dict[str, Callable[[bytes], Fields]] = {
+_READ: dict[str, Callable[[bytes, Fields], None]] = {
     "deliver_sm": _read_deliver_sm,
     "submit_sm_resp": _read_submit_sm_resp,
     "query_sm_resp": _read_query_sm_resp,
@@ -188,7 +208,10 @@ _READ: dict[str, Callable[[bytes], Fields]] = {
 
 @dataclass(slots=True)
 class Heard:
-    """A PDU from the peer; `fields` are empty where it has no body, or none that matters to us."""
+    """A PDU from the peer; `fields` are empty where it has no body, or none that matters to us.
+
+    `name` is UNKNOWN for a command that the protocol, as we know it, has not.
+    """
 
     name: str
     status: int
@@ -207,29 +230,33 @@ def text_of(octets: bytes) -> str:
 
 
 def length_of(buffer: bytes | bytearray, at: int) -> int | None:
-    """The length of the PDU that begins at `at`, or None when it is not all there yet. Raises Malformed."""
+    """The length of the PDU that begins at `at`, or None when it is not all there yet.
+
+    Raises Malformed when none can begin there: where the next one would is not known either.
+    """
     left = len(buffer) - at
     if left < 4:
         return None
     length = int.from_bytes(buffer[at : at + 4], "big")
     if not _HEADER.size <= length <= LONGEST:
         raise Malformed("length")
-    # No need to wait for the rest of what cannot be a command of the protocol.
-    if left >= 8 and int.from_bytes(buffer[at + 4 : at + 8], "big") not in _NAMES:
+    # No need to wait for the rest of what is another protocol's: commands, the vendors' own too, are small numbers.
+    if left >= 8 and int.from_bytes(buffer[at + 4 : at + 8], "big") & ~_RESPONSE > _HIGHEST_COMMAND:
         raise Malformed("command")
     return length if left >= length else None
 
 
 def read(octets: bytes) -> Heard:
-    """Read one PDU. Raises Malformed."""
+    """Read one PDU. A body that is not what it should be is read as far as it can be: its header stands for itself."""
     _length, code, status, sequence = _HEADER.unpack_from(octets)
-    heard = Heard(_NAMES[code], status, sequence)
+    name = _NAMES.get(code, UNKNOWN_RESPONSE if code & _RESPONSE else UNKNOWN)
+    heard = Heard(name, status, sequence)
     reader = _READ.get(heard.name)
     if reader is not None and len(octets) > _HEADER.size:
         try:
-            heard.fields = reader(octets[_HEADER.size :])
-        except IndexError:
-            raise Malformed(heard.name) from None
+            reader(octets[_HEADER.size :], heard.fields)
+        except (IndexError, Malformed):
+            heard.fields.is_cut = True
     return heard
 
 

@@ -34,12 +34,15 @@ class Keeper:
         self._thread.start()
 
     def heard(self, link: Link, heard: Heard) -> None:
-        """Take a deliver_sm; called by the link's thread. What is no receipt is acknowledged and counted."""
-        if not pdus.is_receipt(heard.fields):
+        """Take a deliver_sm; called by the link's thread. What is no receipt is acknowledged and counted.
+
+        So is what cannot be read: refused, it would come back at each bind.
+        """
+        if not heard.fields.is_cut and not pdus.is_receipt(heard.fields):
             self.from_subscribers += 1
             _answer(link, heard.sequence)
             return
-        receipt = pdus.receipt_of(heard.fields)
+        receipt = pdus.receipt_of(heard.fields) if pdus.is_receipt(heard.fields) else None
         if receipt is None:
             self.unreadable += 1
             RECEIPTS.labels(self._name, "malformed").inc()
