@@ -7,7 +7,6 @@ answer, and cuts a session that was ended.
 
 import base64
 import hashlib
-import http.client
 import json
 import os
 import re
@@ -24,6 +23,7 @@ import django
 from defusedxml.ElementTree import fromstring
 
 from smart.lib import signing
+from smart.lib.http.client import HttpClient, RequestFailed
 
 _TIMEOUT = 10
 _MAX_BODY = 64 * 1024
@@ -84,7 +84,7 @@ class Gateway:
             try:
                 status, answer = self._send(sent)
                 break
-            except OSError:
+            except RequestFailed:
                 sent = self._request(session, typed)
         text, is_over = self._read(session, status, answer)
         session.is_over = is_over
@@ -153,15 +153,10 @@ class Gateway:
         return {"Authorization": "Basic " + base64.b64encode(":".join(self.keys[client]).encode()).decode()}
 
     def _send(self, sent: Sent) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_TIMEOUT)
-        try:
-            connection.request("POST", sent.path, sent.body, sent.headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read(_MAX_BODY)
-        except http.client.HTTPException as error:
-            raise OSError from error
-        finally:
-            connection.close()
+        """Raises RequestFailed."""
+        client = HttpClient(f"http://127.0.0.1:{self.port}", most_bytes=_MAX_BODY, idle_seconds=0)
+        answer = client.exchange("POST", sent.path, body=sent.body, headers=sent.headers, seconds=_TIMEOUT)
+        return answer.status, answer.body
 
     def _read(self, session: Session, status: int, answer: bytes) -> tuple[str, bool]:
         """What the phone shows: the platform's text, or the network's own words when it cannot be understood."""

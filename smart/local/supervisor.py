@@ -6,7 +6,6 @@ everything. When this process is killed, the kernel tells its children to end (L
 What the children print is in the data folder, under log/.
 """
 
-import http.client
 import os
 import secrets
 import signal
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from smart.lib.http.client import HttpClient, RequestFailed
 from smart.local import embedded, ground, processes, steps
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
 from smart.local.embedded import PROJECT, CannotStart
@@ -229,14 +229,11 @@ class Supervisor:
 
     def _answers(self) -> bool:
         """Ask the web server for its front page; only an answer that is no server error counts."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        client = HttpClient(f"http://127.0.0.1:{self.port}", idle_seconds=0)
         try:
-            connection.request("GET", "/")
-            return connection.getresponse().status < 500
-        except (OSError, http.client.HTTPException):
+            return client.exchange("GET", seconds=5).status < 500
+        except RequestFailed:
             return False
-        finally:
-            connection.close()
 
     def _welcome(self, seconds: float) -> str:
         return (

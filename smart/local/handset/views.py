@@ -1,6 +1,5 @@
 """The handset page: a phone whose dials go through the simulated gateway to the real USSD endpoint."""
 
-import http.client
 import json
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
@@ -25,6 +24,7 @@ from smart import tasks
 from smart.front import CODES
 from smart.lib import astana, clock, crypto
 from smart.lib.errors import Refusal
+from smart.lib.http.client import HttpClient, NotSent, RequestFailed
 from smart.local import clock as movable
 from smart.local.handset import answering
 from smart.local.models import HandsetMessage, HandsetNetwork
@@ -37,6 +37,7 @@ _OFFER = {
     "en": "Tea and coffee -20% at Dastarkhan shops until Sunday. Stop: *555*2#",
 }
 _MOST_TYPED = 182
+_MOST_BYTES = 64 * 1024
 _TO_THE_MINUTE = len("2026-12-01T00:00")
 
 
@@ -114,7 +115,7 @@ def answers(view: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[HttpR
             return JsonResponse({"error": str(refusal)}, status=refusal.status)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return JsonResponse({"error": _("That was not understood.")}, status=422)
-        except (OSError, http.client.HTTPException):
+        except RequestFailed:
             return JsonResponse({"error": _("The simulated operator does not answer.")}, status=502)
 
     return wrapped
@@ -284,17 +285,14 @@ def _day(now: datetime) -> str:
 
 
 def _simulator(path: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Ask the simulated operator; raises OSError when it is not there."""
+    """Ask the simulated operator. Raises RequestFailed."""
     where = urlsplit(settings.OPERATOR_BALANCE_URL)
     if not where.hostname:
-        raise OSError
-    connection = http.client.HTTPConnection(where.hostname, where.port or 80, timeout=30)
-    try:
-        headers = {"Authorization": f"Bearer {settings.OPERATOR_BALANCE_TOKEN}", "Content-Type": "application/json"}
-        connection.request("POST", path, json.dumps(data), headers)
-        answer = json.loads(connection.getresponse().read())
-    finally:
-        connection.close()
-    if not isinstance(answer, dict):
+        raise NotSent
+    client = HttpClient(f"http://{where.netloc}", most_bytes=_MOST_BYTES, idle_seconds=0)
+    headers = {"Authorization": f"Bearer {settings.OPERATOR_BALANCE_TOKEN}", "Content-Type": "application/json"}
+    answer = client.exchange("POST", path, body=json.dumps(data).encode(), headers=headers, seconds=30)
+    said = json.loads(answer.body)
+    if not isinstance(said, dict):
         raise ValueError
-    return answer
+    return said
