@@ -8,7 +8,8 @@ JOBS ?= 2
 
 BIN := .venv/bin
 ROOMS := smart enrollment messaging bonuses campaigns surveys
-TEXTS := $(BIN)/python -m smart.local.catalogues
+TEXTS := $(BIN)/python -m smart.lib.compile_texts
+CATALOGUES := $(BIN)/python -m smart.local.catalogues
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 export SMART_LOCAL := on
@@ -43,7 +44,7 @@ check: ## everything that can be told without running the programme
 	$(BIN)/mypy $(ROOMS)
 	$(BIN)/lint-imports
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
-	$(TEXTS) check
+	$(CATALOGUES) check
 	$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	find templates $(ROOMS) -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
 	@# B608 takes every statement put together from our own constants for an injection; values travel as parameters.
@@ -57,7 +58,7 @@ fmt: ## format code and templates
 
 messages: ## bring locale/*.po up to date with code and templates, and say what is to be translated
 	@$(PYTHON) smart/local/bootstrap.py run
-	$(TEXTS) renew
+	$(CATALOGUES) renew
 
 lock: ## renew requirements*.txt from requirements*.in
 	@$(PYTHON) smart/local/bootstrap.py check

@@ -27,8 +27,8 @@ import enrollment.reference
 import messaging.reference
 import smart.local.clock
 from enrollment.models import Subscriber
-from smart.lib import clock, crypto
-from smart.local import catalogues, embedded
+from smart.lib import clock, compile_texts, crypto
+from smart.local import embedded
 from surveys import scripts
 
 # Shipped with the schema and changed by no test: kept. Terms and consent texts are shipped too, but tests add some.
@@ -48,7 +48,7 @@ _server: embedded.Postgres | None = None
 def pytest_configure(config: pytest.Config) -> None:
     global _server
     clock.install(clock.machine)  # the local set-up's movable one asks the database
-    if catalogues.compile_stale():  # pytest may be started without make, and Django has read what was there
+    if compile_texts.compile_stale():  # pytest may be started without make, and Django has read what was there
         setting_changed.send(sender=settings, setting="LOCALE_PATHS", value=settings.LOCALE_PATHS, enter=True)
     if "DATABASE_URL" in os.environ or config.option.collectonly or config.option.help or config.option.version:
         return

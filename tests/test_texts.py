@@ -10,12 +10,13 @@ import pytest
 import unfold
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
-from babel.messages.pofile import read_po
+from babel.messages.pofile import PoFileError, read_po
 from django.core.checks import run_checks
 from django.utils.translation.template import templatize
 from django.utils.translation.trans_real import translation
 from pytest_django import Settings
 
+from smart.lib import compile_texts
 from smart.local import catalogues
 
 UNFOLD = Path(unfold.__file__).parent
@@ -162,7 +163,7 @@ def test_a_text_that_was_reworded_keeps_its_translation_until_somebody_reads_it(
     folder = tmp_path / "ru" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     (folder / "django.po").write_bytes(catalogues.written(again))
-    catalogues.compile_stale(tmp_path)
+    compile_texts.compile_stale(tmp_path)
     with (folder / "django.mo").open("rb") as file:
         assert gettext.GNUTranslations(file).gettext("Send the message now") == "Send the message now"
 
@@ -189,15 +190,29 @@ def test_what_is_compiled_is_compiled_anew_when_its_source_is_newer(tmp_path: Pa
     source, compiled = folder / "django.po", folder / "django.mo"
     source.write_bytes(catalogues.written(po(("Go", "Вперёд"))))
 
-    assert catalogues.compile_stale(tmp_path) == [compiled]
-    assert catalogues.compile_stale(tmp_path) == []
+    assert compile_texts.compile_stale(tmp_path) == [source]
+    assert compile_texts.compile_stale(tmp_path) == []
 
     source.write_bytes(catalogues.written(po(("Go", "Пуск"))))
     os.utime(source, ns=(0, compiled.stat().st_mtime_ns + 1))
-    assert catalogues.compile_stale(tmp_path) == [compiled]
+    assert compile_texts.compile_stale(tmp_path) == [source]
     with compiled.open("rb") as file:
         assert gettext.GNUTranslations(file).gettext("Go") == "Пуск"
     assert sorted(path.name for path in folder.iterdir()) == ["django.mo", "django.po"]
+
+
+def test_a_source_that_cannot_be_read_leaves_what_was_compiled(tmp_path: Path) -> None:
+    folder = tmp_path / "ru" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "django.po").write_bytes(b'msgid "Go"\n<<<<<<< HEAD\n')
+    (folder / "django.mo").write_bytes(b"as it was")
+    os.utime(folder / "django.mo", (1, 1))
+
+    with pytest.raises(PoFileError):
+        compile_texts.compile_stale(tmp_path)
+
+    assert sorted(path.name for path in folder.iterdir()) == ["django.mo", "django.po"]
+    assert (folder / "django.mo").read_bytes() == b"as it was"
 
 
 @pytest.mark.parametrize("compiled_at", [None, 1], ids=["missing", "older"])

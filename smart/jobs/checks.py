@@ -8,13 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from smart.lib import zones
+from smart.lib import texts, zones
 
 _HINT = (
     "Renew the zone data (2024a or newer): the system's package tzdata, which Python prefers to its own unless"
     " PYTHONTZPATH is empty, or that of the database server."
 )
-_COMPILE = "Run `pybabel compile -d locale -D django`; make run, test, check and manage do it by themselves."
+_COMPILE = "Run `python -m smart.lib.compile_texts`; make run, test, check and manage do it by themselves."
 
 
 @register
@@ -39,10 +39,8 @@ def _compare(whose: str, offset: timedelta) -> list[CheckMessage]:
 @register(Tags.translation)
 def compiled_texts(**_: Any) -> list[CheckMessage]:
     """Every catalogue is compiled: without its .mo a language's screens and pages would be in English (J8)."""
-    stale = [
-        po
+    return [
+        Error(f"{po} is not compiled, or was changed since.", hint=_COMPILE, id="smart.E002")
         for folder in settings.LOCALE_PATHS
-        for po in sorted(Path(folder).glob("*/LC_MESSAGES/django.po"))
-        if not (mo := po.with_suffix(".mo")).exists() or mo.stat().st_mtime_ns < po.stat().st_mtime_ns
+        for po in texts.stale(Path(folder))
     ]
-    return [Error(f"{po} is not compiled, or was changed since.", hint=_COMPILE, id="smart.E002") for po in stale]

@@ -1,15 +1,15 @@
-"""The texts in locale/<language>/LC_MESSAGES/django.po: compiled, renewed and checked without system gettext.
+"""The texts in locale/<language>/LC_MESSAGES/django.po: renewed and checked without system gettext.
 
-python -m smart.local.catalogues            compile each .mo that is older than its .po
 python -m smart.local.catalogues renew      bring the .po files up to date with code and templates, and say what changed
 python -m smart.local.catalogues check      say what is wrong with the .po files
+
+smart.lib.compile_texts makes what gettext reads of them.
 
 People write the translations and comments. Everything else in a .po file is written by `renew`, always in the same
 way: entries in the order of the files that use them, files without line numbers. An entry that a library asks for
 names the library as if it were a file (LIBRARIES); that reference is written by hand and kept.
 """
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
-from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po, write_po
 
+from smart.lib import texts
+
 PROJECT = Path(__file__).resolve().parents[2]
-LOCALE = PROJECT / "locale"
 LANGUAGES = ("kk", "ru", "en")
 ROOMS = ("smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
 # Their own pages' texts, which have no Kazakh or a worse one: no code of ours names them.
@@ -48,7 +48,7 @@ Key = tuple[str, ...]  # the context, "" for none, and the msgid's forms
 
 def po_file(language: str) -> Path:
     """Where the texts of a language are."""
-    return LOCALE / language / "LC_MESSAGES" / "django.po"
+    return texts.LOCALE / language / "LC_MESSAGES" / "django.po"
 
 
 def read(path: Path, language: str) -> Catalog:
@@ -70,22 +70,6 @@ def forms(text: Text) -> tuple[str, ...]:
 def is_of_library(message: Message) -> bool:
     """Whether a library asks for the message, as its references say."""
     return any(place in LIBRARIES for place, _line in message.locations)
-
-
-def compile_stale(locale: Path = LOCALE) -> list[Path]:
-    """Compile each .mo that is missing or older than its .po, and return those."""
-    compiled = []
-    for po in sorted(locale.glob("*/LC_MESSAGES/django.po")):
-        mo, saved_at = po.with_suffix(".mo"), po.stat().st_mtime_ns
-        if mo.exists() and mo.stat().st_mtime_ns >= saved_at:
-            continue
-        draft = mo.with_suffix(f".{os.getpid()}.mo")
-        with draft.open("wb") as file:
-            write_mo(file, read(po, po.parent.parent.name))
-        os.utime(draft, ns=(saved_at, saved_at))  # a .po that was saved meanwhile is newer
-        draft.replace(mo)  # a process that starts now must not read half a file
-        compiled.append(mo)
-    return compiled
 
 
 def used() -> Catalog:
@@ -190,14 +174,14 @@ def faults(content: bytes, language: str, uses: Catalog) -> list[str]:
     there, wanted = entries(catalog), entries(uses)
     found = [f"lacks {_name(key)}, used in {_places(wanted[key])[0]}" for key in wanted if key not in there]
     for key, message in there.items():
-        texts = forms(message.string or "")
+        translated = forms(message.string or "")
         if key not in wanted and not is_of_library(message):
             found.append(f"unused: {_name(key)}")
-        elif not all(texts):
+        elif not all(translated):
             found.append(f"not translated: {_name(key)}")
         elif message.fuzzy:
             found.append(f"fuzzy, read it and remove the mark: {_name(key)}")
-        elif any(_placeholders(text) != _placeholders(key[1]) for text in texts):
+        elif any(_placeholders(text) != _placeholders(key[1]) for text in translated):
             found.append(f"other placeholders than the text's own: {_name(key)}")
     if not found and content != written(renewed(catalog, uses)[0]):
         found.append("not in the form that `make messages` writes")
@@ -223,8 +207,6 @@ def main(arguments: list[str]) -> int:
     """Do what the first argument says, and tell of a .po file that cannot be read without a traceback."""
     try:
         match arguments:
-            case []:
-                compile_stale()
             case ["renew"]:
                 renew(used())
             case ["check"]:
