@@ -30,6 +30,7 @@ LANGUAGES = {"kk": "kk", "kz": "kk", "kaz": "kk", "ru": "ru", "rus": "ru", "en":
 GENDERS = {"m": "m", "м": "m", "male": "m", "f": "f", "ж": "f", "female": "f"}
 _FORMATS = ("%d.%m.%Y", "%Y-%m-%d", "%d/%m/%Y")
 _SPREADSHEET = re.compile(r"\d[.,]\d+E\+\d+", re.IGNORECASE)
+_DECIMAL = re.compile(r"\d{9,}[.,]0+")
 _LONG_RUN = re.compile(r"\d(?:\D{0,3}\d){4,}")
 _HIGH = bytes(range(0x80, 0x100))
 _LOST = "\ufffd"
@@ -249,4 +250,6 @@ def _why_no_number(spelled: str) -> str:
         return "the number is empty"
     if _SPREADSHEET.search(spelled):
         return "a spreadsheet has turned the number into scientific notation"
+    if _DECIMAL.fullmatch(spelled.strip()):
+        return "a spreadsheet has turned the number into a decimal"
     return "this is not a mobile number of Kazakhstan"

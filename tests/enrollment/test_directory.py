@@ -148,6 +148,25 @@ def test_an_unreadable_field_is_left_as_it_was(imported: Import, field: str, val
     assert (the().town.code, the().gender, the().birth_date) == ("almaty", "f", date(1964, 10, 27))
 
 
+@pytest.mark.parametrize("spelled", ["7771234567.0", "77012345670.0", "7771234567 0", "777123456.70", "7,771234567E+9"])
+def test_a_number_that_a_spreadsheet_spoiled_is_told_and_never_read_as_another_persons(
+    imported: Import, spelled: str
+) -> None:
+    """Without its point 7771234567.0 is 7 771 234 56 70."""
+    run = imported(line(spelled), line("77010000002"))
+
+    assert [subscriber.masked_msisdn for subscriber in Subscriber.objects.all()] == ["7 701 *** ** 02"]
+    (told,) = report_of(run)
+    assert (told["line"], told["field"], told["outcome"]) == ("2", "MSISDN", "line rejected")
+    assert run.counts["unreadable"] == 1
+
+
+def test_the_report_says_that_a_number_became_a_decimal(imported: Import) -> None:
+    run = imported(line("7771234567.0"), line("77010000002"))
+
+    assert report_of(run)[0]["reason"] == "a spreadsheet has turned the number into a decimal"
+
+
 def test_the_brand_decides_and_never_the_prefix(imported: Import) -> None:
     imported(line("77770000001"), line("77010000002", brand="Kcell"))
 

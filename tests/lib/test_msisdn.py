@@ -23,6 +23,10 @@ SPELLINGS = {
     "ten digits, spaces": "701 000 00 01",
     "dots": "+7.701.000.00.01",
     "other grouping": "7701 000 0001",
+    "ten digits, brackets": "(701) 000-00-01",
+    "eight, code apart": "8 701 0000001",
+    "spaced dashes": "8 - 701 - 000 - 00 - 01",
+    "three groups": "+7 701 00 00 001",
     "spaces around": "  77010000001\t",
     "a line end": "77010000001\r\n",
     "no-break spaces": "+7\u00a0701\u00a0000\u00a000\u00a001",
@@ -53,6 +57,30 @@ REFUSED = {
     "a digit less": "7701000000",
     "a digit more": "770100000011",
     "two zeros before": "0077010000001",
+    "ten digits as a decimal": "7771234567.0",
+    "ten digits as a decimal, spaced": " 7771234567.0 ",
+    "eleven digits as a decimal": "77010000001.0",
+    "ten digits with cents": "7771234567.00",
+    "nine digits with cents": "777123456.70",
+    "a decimal behind a space": "7771234567 .0",
+    "a decimal with a comma": "7771234567,0",
+    "thousands": "77,010,000,001",
+    "a power": "7.7010000001E10",
+    "a power without its sign": "7.7010000001",
+    "one digit apart": "7771234567 0",
+    "one digit apart, dash": "7771234567-0",
+    "one digit before": "7 7771234567 0",
+    "a digit less, in groups": "7 777 123 456",
+    "a digit less behind an eight": "8 777 123 45 6",
+    "a negative number": "-77010000001",
+    "a negative number of ten digits": "−7010000001",
+    "a dash at the end": "77010000001-",
+    "a full stop at the end": "77010000001.",
+    "every digit apart": "7 7 0 1 0 0 0 0 0 0 1",
+    "groups across the code": "77 01 00 00 00 01",
+    "two fields": "777123 45670",
+    "two lines": "7701\n0000001",
+    "a date": "7.01.2000.77",
     "two pluses": "++77010000001",
     "a plus at the end": "77010000001+",
     "two numbers": "77010000001, 77010000002",
@@ -98,15 +126,42 @@ def test_what_is_no_text_is_refused(value: object) -> None:
 @settings(deadline=None, database=None)
 @given(
     st.integers(0, 9999),
-    st.sampled_from(["", "7", "8", "+7"]),
-    st.lists(st.sampled_from(["", " ", "-", "(", ")", ".", "\u00a0", "\u2011"]), min_size=11, max_size=11),
+    st.sampled_from(["", "7", "8", "+7", "7 ", "8-", "+7 ", "+7\u00a0"]),
+    st.sampled_from([(3, 2, 2), (2, 2, 3), (2, 3, 2), (3, 4), (4, 3), (7,)]),
+    st.sampled_from([" ", "-", " - ", "\u00a0", "\u2011", "  "]),
 )
-def test_noise_between_the_digits_changes_nothing(number: int, prefix: str, noise: list[str]) -> None:
-    national = f"701000{number:04d}"
+def test_gaps_between_the_groups_change_nothing(number: int, prefix: str, sizes: tuple[int, ...], gap: str) -> None:
+    rest = f"000{number:04d}"
+    groups = [rest[sum(sizes[:at]) : sum(sizes[: at + 1])] for at in range(len(sizes))]
 
-    spelled = prefix + "".join(mark + digit for mark, digit in zip(noise, national, strict=False)) + noise[-1]
+    spelled = prefix + gap.join(["701", *groups])
 
-    assert msisdn.parse(spelled) == Msisdn(f"7{national}")
+    assert msisdn.parse(spelled) == Msisdn(f"7701{rest}")
+
+
+@settings(deadline=None, database=None)
+@given(st.integers(0, 10**11), st.integers(0, 14), st.sampled_from([".", ",", ".0", "-", "e", " ", "0", ""]))
+def test_what_is_read_is_the_digits_that_stand_there(digits: int, at: int, noise: str) -> None:
+    """No digit is taken for a digit of another place: what was put in either changes nothing or is refused."""
+    text = str(digits)
+    spelled = text[:at] + noise + text[at:]
+    try:
+        value = msisdn.parse(spelled).value
+    except InvalidMsisdn:
+        return
+
+    plain = "".join(character for character in spelled if character.isdecimal())
+    assert value.removeprefix("7") == plain[-10:]
+    assert plain[:-10] in ("", "7", "8")
+    assert not spelled.endswith((".0", ",0", " 0", "-0"))
+
+
+@settings(deadline=None, database=None)
+@given(st.integers(7_000_000_000, 89_999_999_999), st.integers(1, 3))
+def test_a_number_made_a_decimal_is_nobodys(number: int, zeros: int) -> None:
+    for point in (".", ",", " ", "-", "\u00a0"):
+        with pytest.raises(InvalidMsisdn):
+            msisdn.parse(f"{number}{point}{'0' * zeros}")
 
 
 @settings(deadline=None, database=None)
