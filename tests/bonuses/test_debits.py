@@ -1,4 +1,4 @@
-"""Debits: what units pay for, in which order, how often (B5, B9, B11)."""
+"""Debits: what units pay for, in which order, how often (B5, B8, B9, B11)."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 from bonuses import charging
 from bonuses import operations as bonuses
 from bonuses.charging import Answer, DebitRequest
-from bonuses.models import Debit, Grant, LedgerEntry
+from bonuses.models import BonusTerms, Debit, Grant, LedgerEntry, PayableService
 from enrollment.models import Subscriber
 from smart import programme
 from smart.access.models import ApiClient
@@ -90,6 +90,34 @@ def test_more_than_there_is(anna: Subscriber, now: datetime, is_partial: bool, e
     assert told(ask(anna, now=now, units=501, allow_partial=is_partial)) == expected
 
 
+def test_all_the_units_there_are_may_be_spent(anna: Subscriber, now: datetime) -> None:
+    assert told(ask(anna, now=now, units=500)) == ("", 500, 0)
+
+
+@pytest.mark.parametrize(
+    ("service", "destination", "granted"), [("call", "internet", 50), ("data", "internet", 500)], ids=["one", "other"]
+)
+def test_units_pay_for_what_their_own_terms_list(
+    anna: Subscriber, now: datetime, service: str, destination: str, granted: int
+) -> None:
+    """B9: what only a reward's terms list, a monthly bonus does not pay for, nor the other way round."""
+    terms = bonuses.terms_for(bonuses.Kind.SURVEY, now.date())
+    terms.payable.filter(service="data").delete()
+    PayableService.objects.create(terms=terms, service="call", destination="internet")
+    bonuses.reward(subscriber=anna, source="survey:1", now=now, units=50)
+
+    answer = ask(anna, now=now, units=550, allow_partial=True, service=service, destination=destination)
+
+    assert told(answer) == ("", granted, 0)
+
+
+def test_units_outlive_a_change_of_tariff(anna: Subscriber, now: datetime) -> None:
+    """B8."""
+    Subscriber.objects.filter(pk=anna.pk).update(tariff="ACT-NET-5")
+
+    assert told(ask(anna, now=now, units=120)) == ("", 120, 380)
+
+
 def test_the_grant_that_lapses_first_is_spent_first(anna: Subscriber, now: datetime) -> None:
     later = now + timedelta(days=2)
     bonuses.reward(subscriber=anna, source="survey:1", now=later, units=50)
@@ -98,6 +126,19 @@ def test_the_grant_that_lapses_first_is_spent_first(anna: Subscriber, now: datet
 
     assert list(Grant.objects.order_by("expires_at").values_list("remaining", flat=True)) == [0, 40]
     assert LedgerEntry.objects.filter(kind="debit").count() == 2
+
+
+def test_a_bonus_that_was_given_later_may_lapse_first(make_member: Member, now: datetime) -> None:
+    """B11: neither the kind nor the order of ids or activations decides, but the lapse alone."""
+    anna = make_member()
+    bonuses.activate(subscriber=anna, visited_plmn=HOME, now=now)
+    BonusTerms.objects.filter(kind="survey").update(valid_hours=24)
+    reward = bonuses.reward(subscriber=anna, source="survey:1", now=now + timedelta(hours=1), units=50)
+
+    ask(anna, now=now + timedelta(hours=2), units=40)
+
+    reward.refresh_from_db()
+    assert (reward.remaining, Grant.objects.get(kind="monthly").remaining) == (10, 500)
 
 
 @pytest.mark.parametrize("is_swept", [False, True], ids=["unswept", "swept"])

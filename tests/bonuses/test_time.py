@@ -316,3 +316,53 @@ def test_the_issue_of_a_day_is_done_once(make_member: Member, now: datetime) -> 
     assert bonuses.issue_month(now=now) == 0
     assert bonuses.issue_month(now=now) is None
     assert JobRun.objects.get(name="issue_month").slot == "2026-11-23"
+
+
+def test_the_month_that_turns_leaves_what_is_active(make_member: Member) -> None:
+    """B6, B11: only what waits is superseded; an active bonus and a reward live on to their lapse."""
+    subscriber = make_member(joined_at=at("2026-11-20T12:00:00"))
+    activate(subscriber, at("2026-11-29T12:00:00"))
+    bonuses.reward(subscriber=subscriber, source="survey:1", now=at("2026-11-29T12:00:00"), units=50)
+
+    bonuses.issue_month(now=at("2026-12-01T00:00:01"))
+
+    found = Grant.objects.order_by("month", "kind").values_list("month__month", "kind", "state", "remaining")
+    assert list(found) == [
+        (11, "monthly", "active", 500),
+        (11, "survey", "active", 50),
+        (12, "monthly", "waiting", 500),
+    ]
+
+
+def test_who_has_left_is_issued_nothing(make_member: Member) -> None:
+    """B1, B7."""
+    subscriber = make_member(joined_at=at("2026-11-20T12:00:00"))
+    programme.opt_out(subscriber=subscriber, by="test", now=at("2026-11-25T12:00:00"))
+
+    assert bonuses.issue_month(now=at("2026-12-01T00:00:01")) == 0
+    assert not Grant.objects.filter(month="2026-12-01").exists()
+
+
+def test_leaving_after_the_lapse_forfeits_nothing_more(make_member: Member, now: datetime) -> None:
+    """B5, B7: time took the units at the lapse, though no sweep has come by."""
+    subscriber = make_member()
+    lapse = activate(subscriber, now).expires_at
+
+    lost = programme.opt_out(subscriber=subscriber, by="test", now=lapse + timedelta(hours=1))
+
+    grant = Grant.objects.get()
+    assert (lost, grant.state, grant.closed_at) == (0, "expired", lapse)
+    assert LedgerEntry.objects.get(kind="expire").at == lapse
+
+
+@pytest.mark.parametrize(("early", "closed"), [(MILLISECOND, 0), (timedelta(0), 1)], ids=["before", "at the lapse"])
+def test_the_sweep_writes_off_what_is_left_from_the_lapse_on(
+    make_member: Member, now: datetime, early: timedelta, closed: int
+) -> None:
+    """B5, B12."""
+    lapse = activate(make_member(), now).expires_at
+
+    assert bonuses.expire(now=lapse - early) == closed
+
+    written_off = LedgerEntry.objects.filter(kind="expire").values_list("units", "at")
+    assert list(written_off) == [(500, lapse)] * closed

@@ -525,3 +525,45 @@ def test_placing_costs_a_fixed_number_of_statements(
         built, _on = placing.place(campaign=campaign, first=0, after=10**9, limit=10**6, now=NOW)
     assert built == 10
     assert connection.in_atomic_block
+
+
+def test_the_holdout_is_a_share_of_the_audience(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
+) -> None:
+    """M7: of sixty members a tenth get nothing, not nine tenths."""
+    for _ in range(60):
+        member()
+
+    run(make_campaign(holdout=10))
+
+    assert 0 <= Placement.objects.filter(variant=None).count() < 20
+    assert len(offered()) > 40
+
+
+def test_holdout_and_variants_are_drawn_apart(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    """M7: who is held out says nothing of which variant the others get."""
+    for _ in range(60):
+        member()
+    campaign = make_campaign(make_offer("approved"), holdout=50)
+    Variant.objects.create(campaign=campaign, offer=Offer.objects.get(), label="B", text_ru="Чай -30%")
+
+    run(campaign)
+
+    assert {message.text for message in offered().values()} == {DRAFT.text_ru, "Чай -30%"}
+
+
+def test_of_two_offers_the_one_that_was_had_is_not_sent_again(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    """M7."""
+    somebody = member(interests=1 << Interest.objects.get(code="coffee").bit)
+    coffee = make_offer("approved")
+    run(make_campaign(coffee))
+    tyres = make_offer("approved", text_ru="Шины -15%", text_kk="", interests=("auto",))
+
+    run(make_campaign(coffee, tyres))
+
+    told = Message.objects.filter(subscriber=somebody, message_class="offer").order_by("pk")
+    assert [message.text for message in told] == [DRAFT.text_ru, "Шины -15%"]

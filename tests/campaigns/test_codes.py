@@ -171,3 +171,8 @@ def test_codes_are_made_by_the_hundred_thousand(offer: Offer) -> None:
     assert codes.ensure_pool(offer=offer, count=100_000) == 100_000
 
     assert perf_counter() - begun < 60  # one by one it is minutes
+
+
+def test_codes_cannot_be_foreseen() -> None:
+    """M6: who knows a hundred knows none of the next hundred."""
+    assert not set(codes.generate(100)) & set(codes.generate(100))

@@ -1,7 +1,9 @@
 """The care desk (P4): every look-up has a reason and is audited; one page tells everything."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -115,6 +117,20 @@ def test_nothing_is_done_without_a_look_up(agent: Client, anna: Subscriber) -> N
 
     assert answer.status_code == 403
     assert Membership.objects.get().left_at is None
+
+
+@pytest.mark.parametrize(("minutes", "holds"), [(29, True), (31, False)])
+def test_a_look_up_holds_for_half_an_hour(
+    agent: Client, anna: Subscriber, monkeypatch: pytest.MonkeyPatch, minutes: int, holds: bool
+) -> None:
+    """P4."""
+    present = time.time()
+    page = look_up(agent)
+
+    monkeypatch.setattr("smart.care.views.time", SimpleNamespace(time=lambda: present + minutes * 60))
+
+    assert ("<strong>480</strong>" in agent.get(page).content.decode()) is holds
+    assert agent.get(f"{page}leave/").status_code == (200 if holds else 403)
 
 
 def test_the_language_is_changed(agent: Client, anna: Subscriber) -> None:

@@ -221,3 +221,27 @@ def test_who_was_born_on_29_february_is_a_year_older_on_1_march(member: Callable
 
     for now, fits in ((datetime(2026, 2, 28, 7, tzinfo=UTC), False), (datetime(2026, 3, 1, 7, tzinfo=UTC), True)):
         assert (leapling.pk in chosen(Audience(age_from=18), now=now + timedelta())) is fits
+
+
+def test_on_29_february_nobody_is_a_day_older_than_he_is(member: Callable[..., Subscriber]) -> None:
+    """M7: there was no such day eighteen years ago; who is born on 1 March is not 18 yet."""
+    leap_day = datetime(2028, 2, 29, 7, tzinfo=UTC)
+    of_age, tomorrow = member(birth_date=date(2010, 2, 28)), member(birth_date=date(2010, 3, 1))
+
+    assert chosen(Audience(age_from=18), now=leap_day) == {of_age.pk}
+    assert chosen(Audience(age_to=17), now=leap_day) == {tomorrow.pk}
+
+
+def test_a_line_that_has_a_new_owner_is_not_selected(member: Callable[..., Subscriber]) -> None:
+    """M2: the membership has not been ended yet, but the line is another person's."""
+    stays, lost = member(), member()
+    Subscriber.objects.filter(pk=lost.pk).update(ended_at=NOW)
+
+    assert chosen(Audience()) == {stays.pk}
+
+
+def test_the_day_on_which_somebody_is_how_old_is_astanas(member: Callable[..., Subscriber]) -> None:
+    """M7: 01:00 of the 22nd in Astana is still the 21st in UTC."""
+    birthday = member(birth_date=date(2008, 11, 22))
+
+    assert chosen(Audience(age_from=18), now=datetime(2026, 11, 21, 20, tzinfo=UTC)) == {birthday.pk}

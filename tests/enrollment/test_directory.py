@@ -17,7 +17,7 @@ from enrollment.directory import operations
 from enrollment.directory.operations import StagingLost, TooManyVanish
 from enrollment.directory.parsing import UnusableFile
 from enrollment.directory.sql import staging_table
-from enrollment.models import DirectoryImport, Membership, Subscriber
+from enrollment.models import ConsentEvent, DirectoryImport, Membership, Subscriber
 from smart import directory, programme
 from smart.lib.msisdn import Msisdn
 from tests.races import race
@@ -229,6 +229,16 @@ def test_a_number_that_changes_hands_ends_the_membership(
     assert (membership.left_reason, membership.consents) == (reason, 0)
     assert Grant.objects.get().state == "forfeited"
     assert run.counts["memberships_ending"] == run.counts["memberships_ended"] == 1
+
+
+def test_a_lost_line_withdraws_the_consents_that_were_held(imported: Import, member: Subscriber) -> None:
+    """J7."""
+    Membership.objects.update(consents=1 + 16)  # offers by SMS, surveys by USSD
+
+    imported(line(since="2026-11-01"))
+
+    withdrawn = ConsentEvent.objects.filter(action="withdrawn").values_list("purpose", "channel")
+    assert sorted(withdrawn) == [("offers", "sms"), ("surveys", "ussd")]
 
 
 def test_a_recycled_number_is_another_subscription(imported: Import, member: Subscriber) -> None:

@@ -1,16 +1,34 @@
 """The gate: window, consent, caps, quiet after leaving, pause, epoch (M1-M5, M8)."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from enrollment.models import Channel, Membership
-from messaging import outbox
+from messaging import gate, outbox, sql
 from messaging.models import Attempt, Contact, Message, MessageClass, SendingEpoch, SendingPolicy, Stream
+from messaging.sender import Sender
 from smart import programme
-from tests.messaging.conftest import Network, astana, states
+from smart.lib import clock, zones
+from tests.messaging.conftest import Network, astana, execute, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
+BITS = [("offer", "sms", 1), ("offer", "ussd", 2), ("offer", "ivr", 4),
+        ("survey", "sms", 8), ("survey", "ussd", 16), ("survey", "ivr", 32)]  # fmt: skip
+
+
+def claim(now):
+    """Claim what is due by SMS, whatever the hour, as no sender would; return it with its fence."""
+    fence = sql.next_fence()
+    quotas = dict.fromkeys(Stream.objects.values_list("pk", flat=True), 10)
+    rows = sql.claim(channel="sms", quotas=quotas, share=(0, 100), fence=fence, lease=now + timedelta(minutes=1),
+                     transport="network", now=now)  # fmt: skip
+    return [row[:3] for row in rows], fence
+
+
+def judge(messages, fence):
+    return gate.pass_through(messages=messages, fence=fence, transport="network", channel="sms", policy=outbox.policy())
 
 
 def test_an_offer_leaves_inside_the_window_with_its_attempt(noon, make_member, put, send, network):
@@ -237,3 +255,173 @@ def test_two_transports_share_by_weight(noon, make_member, put, send):
     for transport in (first, second):
         send(transport)  # nobody knows of the other yet: the first takes everything it may
     assert len(first.handed) + len(second.handed) == 20
+
+
+@pytest.mark.parametrize(
+    ("instant", "held"),
+    [
+        (astana(23, 9, 50), {"window": 1}),
+        (astana(23, 10), {}),
+        (astana(23, 20, 40), {}),
+        (astana(23, 20, 50), {"window": 1}),
+        (astana(23, 21), {"window": 1}),
+        (astana(23, 23), {"window": 1}),
+    ],
+    ids=str,
+)
+def test_the_gate_itself_keeps_the_window(noon, at, make_member, put, instant, held):
+    """M1: whatever a sender has claimed."""
+    put(make_member(), not_before=instant - timedelta(minutes=1))
+    at(instant)
+
+    assert judge(*claim(instant)).held == held
+    assert Attempt.objects.exists() is not bool(held)
+
+
+def test_a_hand_over_begins_within_two_seconds_of_the_gate(noon, make_member, put, monkeypatch):
+    """M1, M2: consent and window were judged then; later they may be others."""
+    put(make_member())
+    messages, fence = claim(noon)
+    monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+
+    [message] = judge(messages, fence).passed
+
+    assert message.deadline == 1002.0
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(60.0, 2.0), (2.0, 2.0), (0.5, 0.5), (0.0, 2.0)])
+def test_it_begins_before_the_days_last_instant(left, seconds):
+    """M1; an answer that leaves at night knows no such instant."""
+    latest = astana(23, 20, 50)
+
+    assert gate._seconds_to_hand_over(latest - timedelta(seconds=left), latest) == seconds
+
+
+@pytest.mark.parametrize(("apart", "is_sound"), [(1, True), (3, False), (-3, False)])
+def test_clocks_that_disagree_stop_the_sender(noon, network, monkeypatch, apart, is_sound):
+    monkeypatch.setattr(sql, "clock", lambda: clock.machine() + timedelta(seconds=apart))
+
+    if is_sound:
+        Sender(network).require()
+    else:
+        with pytest.raises(gate.ClocksDisagree):
+            Sender(network).require()
+
+
+def test_wrong_zone_data_stops_the_sender(noon, network, settings):
+    settings.ASTANA_UTC_OFFSET_HOURS = 6
+
+    with pytest.raises(zones.ZoneDataWrong):
+        Sender(network).require()
+
+
+@pytest.mark.parametrize(("message_class", "channel", "bit"), BITS, ids=str)
+def test_consent_is_each_purposes_and_channels_own(noon, make_member, put, send, network, message_class, channel, bit):
+    """M2."""
+    agreed, all_but_this = make_member(), make_member()
+    Membership.objects.filter(subscriber=agreed).update(consents=bit)
+    Membership.objects.filter(subscriber=all_but_this).update(consents=63 - bit)
+    network.channels = (channel,)
+    put(agreed, all_but_this, message_class=message_class, channel=Channel(channel))
+
+    send()
+
+    assert [message.subscriber_id for message in network.handed] == [agreed.pk]
+    assert Message.objects.get(subscriber=all_but_this).why == "no_consent"
+
+
+def test_the_gate_itself_stops_what_was_claimed_before_leaving(noon, make_member, put):
+    """M3."""
+    person = make_member()
+    put(person)
+    claimed = claim(noon)
+    programme.opt_out(subscriber=person, by="ussd", now=noon)
+
+    assert judge(*claimed).held == {"left": 1}
+
+
+def test_each_offer_counts_for_its_month(noon, at, make_member, put, send, network):
+    """M4: the ninth and the tenth leave, the eleventh does not."""
+    person = make_member()
+    Contact.objects.create(subscriber=person, month="2026-11-01", offers=8, day="2026-11-22")
+
+    for number in range(3):
+        day = noon + timedelta(days=number)
+        at(day)
+        put(person, origin=f"campaign:{number}", not_before=day - timedelta(minutes=1))
+        send()
+
+    assert len(network.handed) == 2
+    assert Message.objects.get(state="refused").why == "cap_month"
+
+
+def test_service_messages_count_for_no_cap(noon, make_member, send, network):
+    """M8."""
+    person = make_member()
+    outbox.announce(kind="bonus_issued", origin="bonus", now=noon, subscribers=[person.pk],
+                    values={"units": 500, "days": 30})  # fmt: skip
+
+    send()
+
+    assert len(network.handed) == 1
+    assert not Contact.objects.exists()
+
+
+@pytest.mark.parametrize(("hours", "is_said"), [(23, True), (25, False)])
+def test_a_farewell_is_said_within_a_day_or_not_at_all(noon, at, make_member, send, network, hours, is_said):
+    """M3, M8."""
+    programme.opt_out(subscriber=make_member(), by="ussd", now=noon)
+    at(noon + timedelta(hours=hours))
+
+    send()
+
+    assert [message.kind for message in network.handed] == ["left"] * is_said
+
+
+def test_a_database_that_was_never_confirmed_sends_nothing(noon, make_member, put, send, network):
+    SendingEpoch.objects.all().delete()
+    put(make_member())
+
+    send()
+
+    assert network.handed == []
+    assert Message.objects.get().why == "epoch"
+
+
+def test_the_latest_epoch_alone_counts(noon, make_member, put, send, network):
+    """A copy was confirmed since, and this database came back: a person must say again which one sends."""
+    SendingEpoch.objects.create(fingerprint="the copy", confirmed_at=noon, confirmed_by="test", reason="moved")
+    put(make_member())
+
+    send()
+
+    assert network.handed == []
+
+
+def test_a_fingerprint_tells_clusters_timelines_databases_and_sites_apart(noon):
+    [[system], [timeline], [database]] = (
+        execute(statement)[0]
+        for statement in (
+            "SELECT system_identifier FROM pg_control_system()",
+            "SELECT timeline_id FROM pg_control_checkpoint()",
+            "SELECT oid FROM pg_database WHERE datname = current_database()",
+        )
+    )
+
+    assert sql.fingerprint(site="a") == f"{system}/{timeline}/{database}/a"
+    assert sql.fingerprint(site="b") == f"{system}/{timeline}/{database}/b"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"brand": "kcell"}, {"line_status": "terminated"}, {"line_status": "gone"}], ids=str
+)
+def test_a_line_that_is_no_longer_activ_gets_nothing(noon, make_member, put, send, network, fields):
+    """J7."""
+    person = make_member()
+    put(person)
+    type(person).objects.filter(pk=person.pk).update(**fields)
+
+    send()
+
+    assert network.handed == []
+    assert Message.objects.get().why == "line_lost"

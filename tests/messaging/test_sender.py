@@ -113,6 +113,32 @@ def test_a_late_sender_changes_nothing_after_the_sweep(noon, make_member, put, n
     assert Message.objects.get().state == "unreported"
 
 
+def test_a_late_sender_changes_nothing_of_what_another_holds(noon, make_member, network):
+    """M9: the fence of a claim that was swept is no key to the next claim."""
+    announce(make_member(), noon)
+    die_after_the_gate(Network("slow"))
+    swept = Message.objects.get()
+    outbox.sweep(now=noon + timedelta(minutes=2))
+    sql.claim(channel="sms", quotas={swept.stream_id: 5}, share=(0, 100), fence=sql.next_fence(),
+              lease=noon + timedelta(minutes=5), transport="next", now=noon + timedelta(minutes=2))  # fmt: skip
+
+    marked = sql.mark(fence=swept.fence, told=[(swept.month, swept.pk, "accepted", "", "", 0.0, False, noon)], now=noon)
+
+    assert marked == 0
+    assert states() == {"claimed": 1}
+
+
+def test_what_may_have_left_is_not_repeated_and_keeps_its_contact(noon, make_member, put, send, network):
+    """M4, M9."""
+    put(make_member())
+    network.answer = lambda message: Outcome(message, Verdict.UNCERTAIN)
+
+    send()
+
+    assert (len(network.handed), states()) == (1, {"unknown": 1})
+    assert Contact.objects.get().offers == 1
+
+
 def test_a_throttled_message_waits_and_gives_its_contact_back(noon, at, make_member, put, send, network):
     put(make_member())
     network.answer = lambda message: Outcome(message, Verdict.RETRY, retry_after=60, error="throttled")

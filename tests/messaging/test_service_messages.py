@@ -100,3 +100,13 @@ def test_a_lost_line_has_its_messages_cancelled(make_subscriber, now):
     programme.end_lost_memberships(now=now, by="test")
 
     assert Message.objects.get().why == "line_lost"
+
+
+def test_what_would_be_over_before_the_window_opens_is_not_made(make_subscriber, now):
+    person = make_subscriber()
+    lapse = {"subscribers": [person.pk], "values": {"units": 5, "lapse": "24.11 09:00"}, "now": astana(23, 23)}
+
+    told = outbox.announce(kind="bonus_lapses", origin="early", not_after=astana(24, 9), **lapse)
+
+    assert told == 0
+    assert outbox.announce(kind="bonus_lapses", origin="late", not_after=astana(24, 11), **lapse) == 1

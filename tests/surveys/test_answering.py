@@ -232,3 +232,19 @@ def test_numbers_in_a_text_are_masked(make_survey, make_member, now):
     walk(survey, member, ["1", "2", "1", "3", "Звоните 8 701 000 00 01"], now)
 
     assert answers(member)["why"] == "Звоните [number]"
+
+
+def test_who_is_no_member_begins_nothing(make_survey, make_subscriber, now):
+    with pytest.raises(answering.enrollment.NotMember):
+        begin(make_survey(), make_subscriber(), now)
+
+    assert not Response.objects.exists()
+
+
+def test_who_is_not_of_the_people_asked_begins_nothing(make_survey, make_member, now):
+    survey = make_survey(audience={"genders": ["f"]})
+    asked, other = make_member(gender="f"), make_member(gender="m")
+
+    assert begin(survey, asked, now).item.code == "drinks"
+    with pytest.raises(answering.NotForYou):
+        begin(survey, other, now)

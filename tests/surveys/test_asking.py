@@ -83,6 +83,25 @@ def test_who_is_left_out_and_why(make_survey, make_member, now):
     assert not {capped.pk, agreed_not.pk, english.pk, full.pk} & set(invited())
 
 
+def test_an_invitation_goes_by_the_channel_agreed_to_for_surveys(make_survey, make_member, now):
+    """M2: what was agreed to for offers counts for no invitation."""
+    member = make_member()
+    Membership.objects.filter(subscriber=member).update(consents=1 + 16)  # offers by SMS, surveys by USSD
+
+    make_survey(channels=["sms", "ussd"])
+
+    assert invited()[member.pk].channel == "ussd"
+
+
+def test_who_agrees_to_surveys_no_more_is_not_reminded(make_survey, make_member, now):
+    """M2."""
+    make_member()
+    make_survey(remind_after_days=3)
+    Membership.objects.update(consents=7)  # offers alone
+
+    assert asking.feed(now=now + timedelta(days=3)) == 0
+
+
 def test_of_no_group_is_not_invited(make_survey, make_member, now):
     make_member(gender="m"), make_member()
     survey = make_survey(state="draft")

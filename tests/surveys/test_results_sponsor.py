@@ -113,7 +113,7 @@ def test_nothing_is_told_of_fewer_than_a_hundred(
     make_survey: Callable[..., Survey], partner: Partner, dana: Client, now: datetime
 ) -> None:
     survey = make_survey(sponsor=partner.pk)
-    respond(survey, {"drinks": YES}, now=now, times=ENOUGH - 1)
+    respond(survey, {"drinks": YES}, now=now, times=99)
     respond(survey, {"drinks": NO}, now=now, times=50, state="screened_out")
 
     assert not publishing.publish(survey=survey, now=now)
