@@ -252,12 +252,14 @@ def test_a_forged_signature_is_nobodys_without_detail(
     assert set(answer.json()) == {"type", "title", "status", "code", "instance"}
     assert answer.headers["WWW-Authenticate"] == "Smart"
     assert untouched()
+    assert debit(charging).status_code == 201  # whose proof is right is answered
 
 
 def test_every_refused_proof_is_answered_alike(charging: Gateway, anna: Subscriber) -> None:
     answers = [charging.post(PATH, body_of(), **headers).json() for headers in FORGED.values()]
 
     assert len({json.dumps(answer | {"instance": ""}) for answer in answers}) == 1
+    assert debit(charging).status_code == 201
 
 
 def test_an_unsigned_request_is_nobodys(charging: Gateway, anna: Subscriber) -> None:
@@ -265,6 +267,7 @@ def test_an_unsigned_request_is_nobodys(charging: Gateway, anna: Subscriber) -> 
 
     assert problem(answer)[0] == 401
     assert untouched()
+    assert debit(charging).status_code == 201
 
 
 def test_the_same_signature_a_second_time_is_nobodys(charging: Gateway, anna: Subscriber) -> None:
@@ -280,6 +283,7 @@ def test_the_same_signature_a_second_time_is_nobodys(charging: Gateway, anna: Su
 def test_a_signature_of_another_body_is_nobodys(charging: Gateway, anna: Subscriber) -> None:
     assert problem(charging.post(PATH, body_of(units=300), **charging.signed(PATH, body_of())))[0] == 401
     assert untouched()
+    assert debit(charging).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -292,12 +296,15 @@ def test_a_signature_of_another_body_is_nobodys(charging: Gateway, anna: Subscri
     ],
     ids=["a gateway", "one with a bare key", "switched off", "from elsewhere"],
 )
-def test_a_client_that_may_not_debit_is_nobody(anna: Subscriber, now: datetime, fields: dict[str, Any]) -> None:
+def test_a_client_that_may_not_debit_is_nobody(
+    charging: Gateway, anna: Subscriber, now: datetime, fields: dict[str, Any]
+) -> None:
     usual = {"name": "another", "kind": "charging", "proof": "signature"}
     key, secret = keys.issue(client=ApiClient.objects.create(**usual | fields), by="test", now=now)
 
     assert problem(debit(Gateway(key.key_id, secret)))[0] == 401
     assert untouched()
+    assert debit(charging).status_code == 201
 
 
 # -- what is asked for wrongly

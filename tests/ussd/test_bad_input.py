@@ -24,6 +24,7 @@ from tests.ussd.conftest import AfricasTalking, Comviva, Gateway
 pytestmark = pytest.mark.django_db
 
 ANNA, BORIS = "77010000001", "77010000002"
+MENU = b'{"msisdn": "77010000001", "dialed": "*555#", "sequence": 1}'
 FOREIGN = "SMART — только для номеров activ."
 
 
@@ -535,6 +536,7 @@ def test_a_forged_signature_is_nobodys_without_detail(gateway: Gateway, headers:
     assert problem(answer) == (401, "not_authenticated")
     assert set(answer.json()) == {"type", "title", "status", "code", "instance"}
     assert answer.headers["WWW-Authenticate"] == "Smart"
+    assert reply(gateway.post(Native.path, MENU))[0] == "continue"  # whose proof is right is answered
 
 
 @pytest.mark.usefixtures("untouched")
@@ -543,6 +545,7 @@ def test_a_signature_of_another_body_or_address_is_nobodys(gateway: Gateway) -> 
 
     for sent in (gateway.signed(Native.path, b"{}"), gateway.signed("/api/ussd/v1/sessions/t/", body)):
         assert problem(gateway.post(Native.path, body, **sent)) == (401, "not_authenticated")
+    assert reply(gateway.post(Native.path, MENU))[0] == "continue"
 
 
 def _basic(text: str) -> dict[str, str]:
@@ -570,10 +573,14 @@ UNPROVEN = {
 @pytest.mark.parametrize("headers", UNPROVEN.values(), ids=UNPROVEN.keys())
 @pytest.mark.parametrize("name", ["africastalking", "comviva"])
 def test_a_bare_key_that_is_none_is_nobodys(request: pytest.FixtureRequest, name: str, headers: dict[str, str]) -> None:
-    answer = request.getfixturevalue(name).post(b"", **headers)
+    gateway = request.getfixturevalue(name)
+
+    answer = gateway.post(b"", **headers)
 
     assert problem(answer) == (401, "not_authenticated")
     assert set(answer.json()) == {"type", "title", "status", "code", "instance"}
+    door = Form(gateway) if name == "africastalking" else Xml(gateway)
+    assert reply(door.dial(code="*555#"))[0] == "continue"  # whose proof is right is answered
 
 
 @pytest.mark.parametrize("client", ["charging", "elsewhere", "nowhere", "resting", "revoked", "signing"])
@@ -593,12 +600,14 @@ def test_a_key_that_may_not_call_is_nobodys(africastalking: AfricasTalking, now:
         auth.forget_cached()
 
     assert problem(AfricasTalking(key.key_id, secret).ask("s", ANNA, "")) == (401, "not_authenticated")
+    assert africastalking.ask("s", ANNA, "").status_code == 200
 
 
 def test_a_wrong_secret_is_nobodys(africastalking: AfricasTalking) -> None:
     key_id = ApiClient.objects.get().keys.get().key_id
 
     assert problem(AfricasTalking(key_id, token_hex(16)).ask("s", ANNA, "")) == (401, "not_authenticated")
+    assert africastalking.ask("s", ANNA, "").status_code == 200
 
 
 FORMS = {
