@@ -21,7 +21,7 @@ DEPLOYED := SMART_LOCAL=off ALLOWED_HOSTS=smart.example SECRET_KEY=$(shell print
 	MSISDN_KEYS=1:$(shell printf '%064d' 1) MSISDN_INDEX_KEY=made-up API_MASTER_KEY=made-up CALLBACK_SECRET=made-up \
 	DATABASE_URL=postgres://smart@db.example/smart CELERY_BROKER_URL=redis://broker.example/0
 
-.PHONY: help run test check fmt messages lock bench manage reset
+.PHONY: help run test mutants check fmt messages lock bench manage reset
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,6 +35,11 @@ test: ## the whole suite, or a part: make test ARGS="tests/bonuses -k debit"
 	@$(PYTHON) smart/local/bootstrap.py test $(ARGS)
 	@$(TEXTS)
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+mutants: ## break each rule on purpose and want a test to fail, 45 minutes: make mutants ARGS="--only M2"
+	@$(PYTHON) smart/local/bootstrap.py check
+	@$(TEXTS)
+	@$(BIN)/python -m tests.mutants --jobs $(JOBS) $(ARGS)
 
 check: ## everything that can be told without running the programme
 	@$(PYTHON) smart/local/bootstrap.py check
