@@ -199,6 +199,9 @@ def test_a_dial_before_the_months_issue_gets_the_new_bonus(make_member: Member) 
         ("40101", "refuse", None),
         ("401077", "refuse", None),
         ("25001", "refuse", bonuses.Abroad),
+        ("43404", "refuse", bonuses.Abroad),  # Uzbekistan
+        ("43701", "refuse", bonuses.Abroad),  # Kyrgyzstan
+        ("440100", "refuse", bonuses.Abroad),  # Japan, though 401 is in it
         ("28601", "allow", bonuses.Abroad),
         ("", "refuse", bonuses.WhereaboutsUnknown),
         ("", "allow", None),
