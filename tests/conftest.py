@@ -29,6 +29,7 @@ import smart.local.clock
 from enrollment.models import Subscriber
 from smart.lib import clock, compile_texts, crypto
 from smart.local import embedded
+from smart.local.models import LocalClock
 from surveys import scripts
 
 # Shipped with the schema and changed by no test: kept. Terms and consent texts are shipped too, but tests add some.
@@ -104,29 +105,54 @@ def _no_session_left(django_db_setup: None, django_db_blocker: pytest_django.Dja
 
 
 @pytest.fixture
-def now() -> datetime:
-    """A Monday noon in Astana, inside the send window and far from a month's turn."""
+def now(request: pytest.FixtureRequest) -> datetime:
+    """A Monday noon in Astana, inside the send window and far from a month's turn; the machine's time if so marked."""
+    if request.node.get_closest_marker("machine_clock"):
+        return clock.machine()
     return datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 
 
-@pytest.fixture
+def _run_on_from(instant: datetime) -> None:
+    began = time.monotonic()
+    clock.install(lambda: instant + timedelta(seconds=time.monotonic() - began))
+
+
+@pytest.fixture(autouse=True)
 def one_clock(now: datetime) -> Iterator[None]:
     """The programme's time is `now` when a test begins, and runs on: pages read the clock that fixtures were made by.
 
-    A test of another instant overrides `now`. Processes of their own read the machine's clock: see `movable_clock`.
+    A test of another instant overrides `now`, or asks for `at`, `stand_at` or, with processes, `movable_clock`.
     """
-    began = time.monotonic()
-    clock.install(lambda: now + timedelta(seconds=time.monotonic() - began))
+    _run_on_from(now)
     yield
     clock.install(clock.machine)
 
 
 @pytest.fixture
-def movable_clock() -> Iterator[None]:
-    """Let the programme's clock be moved, as the handset page does."""
+def at(one_clock: None) -> Callable[[datetime], None]:
+    """Set the programme's time, as far from the machine's as need be; it runs on from there."""
+    return _run_on_from
+
+
+@pytest.fixture
+def stand_at(one_clock: None) -> Callable[[datetime], None]:
+    """Let the programme's time stand at an instant."""
+    return lambda instant: clock.install(lambda: instant)
+
+
+@pytest.fixture
+def movable_clock(
+    one_clock: None, db: None, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[datetime], None]:
+    """The clock that the handset page moves and every local process reads: `now`, until it is set; it runs on."""
+
+    def move(instant: datetime) -> None:
+        LocalClock.objects.update_or_create(pk=1, defaults={"ahead": instant - clock.machine()})
+        monkeypatch.setattr(smart.local.clock, "_read_at", float("-inf"))  # another test may have read it
+
+    move(now)
     clock.install(smart.local.clock.now)
-    yield
-    clock.install(clock.machine)
+    return move
 
 
 @pytest.fixture

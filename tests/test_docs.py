@@ -50,6 +50,7 @@ def test_every_code_of_a_page_is_a_decision_that_stands() -> None:
 
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("openssl")), reason="no curl or openssl here")
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.machine_clock
 def test_the_commands_of_the_api_page_run_as_written(
     live_server: Any, make_subscriber: Callable[..., Subscriber], tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """What everybody may see: dates as each language writes them, and a refusal that is a page of ours."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,6 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import formats, timezone, translation
 
-from smart.lib import clock
 from smart.local.handset import views as handset
 
 AFTERNOON = datetime(2026, 11, 25, 10, 5, tzinfo=UTC)  # 15:05 in Astana
@@ -36,9 +36,9 @@ def test_a_date_typed_the_kazakh_way_is_read() -> None:
     ],
 )
 def test_the_handset_says_the_day_as_the_language_does(
-    language: str, day: str, monkeypatch: pytest.MonkeyPatch
+    language: str, day: str, stand_at: Callable[[datetime], None]
 ) -> None:
-    monkeypatch.setattr(clock, "_source", lambda: AFTERNOON)
+    stand_at(AFTERNOON)
 
     with translation.override(language):
         assert handset._clock()["now"] == day

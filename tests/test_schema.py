@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable
 from secrets import token_hex
 from typing import Any
@@ -47,7 +46,7 @@ class Signed(requests.auth.AuthBase):
         self.key_id, self.secret = key_id, secret
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        stamp, nonce = str(int(time.time())), token_hex(16)
+        stamp, nonce = str(int(clock.machine().timestamp())), token_hex(16)
         body = request.body or b""
         raw = body if isinstance(body, bytes) else body.encode()
         signature = signing.sign(self.secret, request.method or "", request.path_url, stamp, nonce, raw)

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Now
@@ -16,7 +15,7 @@ from django.test import Client, RequestFactory
 
 from smart.access import auth, keys
 from smart.access.models import ApiClient, ApiKey, Nonce
-from smart.lib import signing
+from smart.lib import clock, signing
 from smart.ussd.models import UssdSession
 
 pytestmark = pytest.mark.django_db
@@ -35,11 +34,11 @@ Issue = Callable[..., tuple[ApiKey, str]]
 
 
 @pytest.fixture(autouse=True)
-def _frozen(now: datetime) -> Iterator[None]:
+def _frozen(now: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Signatures are dated by the machine's clock; here it stands."""
     auth.forget_cached()
-    with time_machine.travel(now, tick=False):
-        yield
+    monkeypatch.setattr(clock, "machine", lambda: now)
+    yield
     auth.forget_cached()
 
 

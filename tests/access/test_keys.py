@@ -1,7 +1,7 @@
 """Keys: two live ones, secrets that no table holds, and an audit row for each change (ADR 0008)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -12,7 +12,6 @@ from django.db import IntegrityError, connection, transaction
 
 from smart.access import keys
 from smart.access.models import ApiClient, ApiKey, AuditEvent
-from smart.lib import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -30,8 +29,10 @@ def derived_anew(settings: Any) -> Iterator[Any]:
     keys.secret_of.cache_clear()
 
 
-def test_a_client_and_its_key_are_dated_by_the_programmes_clock(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "_source", lambda: now)
+def test_a_client_and_its_key_are_dated_by_the_programmes_clock(
+    now: datetime, stand_at: Callable[[datetime], None]
+) -> None:
+    stand_at(now)
 
     client = ApiClient.objects.create(name="gateway", kind="ussd", proof="signature")
     key, _secret = keys.issue(client=client, by="staff:anna", now=now + timedelta(days=1))

@@ -28,7 +28,7 @@ def staff(db: None) -> Callable[..., Client]:
 
 
 @pytest.fixture
-def at_noon(monkeypatch: pytest.MonkeyPatch) -> datetime:
+def at_noon(stand_at: Callable[[datetime], None]) -> datetime:
     """The programme's clock stands at the cast's noon."""
-    monkeypatch.setattr("smart.lib.clock._source", lambda: NOW)
+    stand_at(NOW)
     return NOW

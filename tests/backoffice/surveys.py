@@ -18,10 +18,10 @@ MakeSurvey = Callable[..., Survey]
 
 
 @pytest.fixture
-def at_now(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
+def at_now(stand_at: Callable[[datetime], None], now: datetime) -> datetime:
     """The programme's clock stands at the survey's Monday noon; nothing is counted yet."""
     cache.clear()
-    monkeypatch.setattr("smart.lib.clock._source", lambda: now)
+    stand_at(now)
     return now
 
 

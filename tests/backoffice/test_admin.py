@@ -122,8 +122,7 @@ def terms_form(effective_from: str) -> dict[str, str]:
     return {"kind": "monthly", "effective_from": effective_from, **figures, **empty}
 
 
-def test_terms_are_set_for_months_to_come_only(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smart.lib.clock._source", lambda: now)
+def test_terms_are_set_for_months_to_come_only(now: datetime) -> None:
     client = signed_in("marketing")
 
     for day in ("2026-11-01", "2026-12-02"):
@@ -245,8 +244,7 @@ def test_an_action_asks_in_the_readers_language(language: str, word: str) -> Non
     assert f"{word}: v2" in page.content.decode()
 
 
-def test_the_dashboard_counts(make_member: Member, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smart.lib.clock._source", lambda: now)
+def test_the_dashboard_counts(make_member: Member, now: datetime) -> None:
     make_member()
 
     page = signed_in("root").get("/admin/").content.decode()

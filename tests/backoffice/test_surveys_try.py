@@ -1,6 +1,7 @@
 """Trying a survey: the telephone asks as the engine would, to every end, and nothing of it is recorded."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
@@ -132,9 +133,9 @@ def test_the_published_and_the_draft_can_both_be_tried(client: Client, make_surv
 
 
 def test_the_time_on_the_way_is_told(client: Client, make_survey: MakeSurvey, now: datetime,
-                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+                                     stand_at: Callable[[datetime], None]) -> None:  # fmt: skip
     phone = Phone(client, make_survey(state="draft"))
-    monkeypatch.setattr("smart.lib.clock._source", lambda: now + timedelta(seconds=65))
+    stand_at(now + timedelta(seconds=65))
 
     phone.press("1")
 

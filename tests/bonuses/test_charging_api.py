@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,8 +35,8 @@ GONE = object()  # as a field's value: the field is left out
 
 
 @pytest.fixture(autouse=True)
-def _noon(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    monkeypatch.setattr(clock, "_source", lambda: now)
+def _noon(stand_at: Callable[[datetime], None], now: datetime) -> None:
+    stand_at(now)
 
 
 @pytest.fixture
@@ -155,11 +156,11 @@ def test_a_refusal_is_a_problem_that_names_its_reason(
 
 
 def test_units_that_lapsed_are_refused_though_nothing_swept(
-    charging: Gateway, anna: Subscriber, monkeypatch: pytest.MonkeyPatch, now: datetime
+    charging: Gateway, anna: Subscriber, stand_at: Callable[[datetime], None], now: datetime
 ) -> None:
     """B5."""
     lapse = now + timedelta(hours=168)
-    monkeypatch.setattr(clock, "_source", lambda: lapse)
+    stand_at(lapse)
 
     assert problem(debit(charging, event_time=lapse.isoformat())) == (409, "no_units")
 

@@ -7,7 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -139,7 +139,7 @@ def ended(
     make_campaign: Callable[..., Campaign],
     make_offer: Callable[..., Offer],
     partner: Partner,
-    monkeypatch: pytest.MonkeyPatch,
+    at: Callable[[datetime], None],
 ) -> Campaign:
     """A whole campaign, to canaries and so many others that figures are told, up to the bill."""
     cache.clear()
@@ -165,7 +165,7 @@ def ended(
     launching.feed(now=later)
     publishing.publish(campaign=campaign, now=later)
     statement.issue(month=NOW.date().replace(day=1), now=NOW + timedelta(days=34))
-    monkeypatch.setattr("smart.lib.clock._source", lambda: later)
+    at(later)
     campaign.refresh_from_db()
     return campaign
 

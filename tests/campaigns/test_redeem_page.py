@@ -1,12 +1,11 @@
 """The page for tills: one field, an answer in big words, and a reload that redeems nothing more."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -20,9 +19,8 @@ PAGE = "/partners/redeem/"
 
 
 @pytest.fixture(autouse=True)
-def _december() -> Iterator[None]:
-    with time_machine.travel(datetime.fromisoformat("2026-12-05T12:00:00+05:00"), tick=False):
-        yield
+def _december(stand_at: Callable[[datetime], None]) -> None:
+    stand_at(datetime.fromisoformat("2026-12-05T12:00:00+05:00"))
 
 
 @pytest.fixture

@@ -30,13 +30,10 @@ COFFEE = "30% off the whole menu"
 
 
 @pytest.fixture
-def first_of_december(movable_clock: None) -> datetime:
-    """Noon of the next 1 December in Astana: the sample file's offers are December's."""
-    movable._read_at = -1.0
-    present = clock.now()
-    noon = datetime(present.year, 12, 1, 7, tzinfo=UTC)
-    noon = noon if present < noon else noon.replace(year=noon.year + 1)
-    movable.move_to(noon)
+def first_of_december(movable_clock: Callable[[datetime], None]) -> datetime:
+    """Noon of 1 December in Astana: the sample file's offers are December's."""
+    noon = datetime(2026, 12, 1, 7, tzinfo=UTC)
+    movable_clock(noon)
     return noon
 
 

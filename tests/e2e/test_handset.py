@@ -1,7 +1,6 @@
 """The whole life of a member on the handset, in Kazakh, with the clock moved (J2-J5, B1-B6, B10)."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,13 +37,9 @@ def operator(live_server: Any, settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def moved_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def moved_clock(movable_clock: Callable[[datetime], None]) -> None:
     """The clock that the page moves, begun at a Tuesday noon early in a month."""
-    began = time.monotonic()
-    noon = datetime(2026, 11, 3, 12, 0, tzinfo=ZONE)
-    monkeypatch.setattr(clock, "machine", lambda: noon + timedelta(seconds=time.monotonic() - began))
-    monkeypatch.setattr(movable, "_read_at", -1.0)
-    monkeypatch.setattr(clock, "_source", movable.now)
+    movable_clock(datetime(2026, 11, 3, 12, 0, tzinfo=ZONE))
 
 
 @pytest.fixture

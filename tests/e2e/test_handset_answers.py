@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from surveys.models import Answer, Response
 from tests.e2e.test_handset import press
 from tests.local.test_handset_answering import invited  # noqa: F401
-from tests.messaging.conftest import at, noon  # noqa: F401
+from tests.messaging.conftest import noon  # noqa: F401
 from tests.surveys.conftest import make_member, make_survey  # noqa: F401
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]

@@ -27,11 +27,10 @@ SHOTS = os.environ.get("SHOTS", "")  # a folder for screenshots, to be looked at
 
 
 @pytest.fixture
-def noon(movable_clock: None, monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """The programme's clock stands at noon of the day the machine has, inside the window."""
-    at = astana.start_of(astana.day_of(clock.machine())) + timedelta(hours=12)
-    monkeypatch.setattr(clock, "_source", lambda: at)
-    return at
+def noon(now: datetime, stand_at: Callable[[datetime], None]) -> datetime:
+    """The programme's clock stands at a Monday noon, inside the window."""
+    stand_at(now)
+    return now
 
 
 @pytest.fixture

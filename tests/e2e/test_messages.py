@@ -1,5 +1,6 @@
 """The month's bonus announced on the handset inside the window, held outside it, stopped by leaving (M1, M3, M8)."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -17,9 +18,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def first_of_next_month(movable_clock: None, make_subscriber) -> datetime:
+def first_of_next_month(movable_clock: Callable[[datetime], None], make_subscriber) -> datetime:
     """Midnight of a month's first day, with one member, and this database confirmed for sending."""
-    movable._read_at = -1.0
     bonuses.make_partitions(now=clock.now())
     outbox.make_partitions(now=clock.now())
     outbox.confirm_epoch(by="test", reason="a test database", now=clock.now())
@@ -28,7 +28,7 @@ def first_of_next_month(movable_clock: None, make_subscriber) -> datetime:
         state="cancelled", why="cancelled", ended_at=clock.now()
     )  # the welcome is not what we look at
     midnight = astana.start_of(astana.next_month(astana.month_of(clock.now())))
-    movable.move_to(midnight)
+    movable_clock(midnight)
     return midnight
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from campaigns.models import Partner
 from enrollment.models import Town
 from messaging import outbox
 from smart.backoffice import roles
-from smart.lib import astana, clock
 from surveys.models import Survey
 from surveys.results import exporting, publishing
 from tests.campaigns.portal.conftest import person
@@ -31,16 +30,16 @@ YES, NO = 1, 2
 
 
 @pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """Noon of the day the machine has: sessions of browsers know no other."""
-    at = astana.start_of(astana.day_of(clock.machine())) + timedelta(hours=12)
-    monkeypatch.setattr(clock, "_source", lambda: at)
-    outbox.make_partitions(now=at)
-    return at
+def noon(now: datetime, stand_at: Callable[[datetime], None]) -> None:
+    """The programme's clock stands."""
+    stand_at(now)
+    outbox.make_partitions(now=now)
 
 
 @pytest.fixture
-def survey(db: None, now: datetime, make_survey: Callable[..., Survey], make_member: Callable[..., Any]) -> Survey:
+def survey(
+    db: None, noon: None, now: datetime, make_survey: Callable[..., Survey], make_member: Callable[..., Any]
+) -> Survey:
     """Three hundred of three towns, some fast."""
     partner = Partner.objects.create(name="Arbat Coffee", slug="arbat", created_at=now)
     survey = make_survey(sponsor=partner.pk)

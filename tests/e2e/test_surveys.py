@@ -16,8 +16,7 @@ from enrollment.models import Subscriber, Town
 from messaging import outbox
 from messaging.models import Message
 from smart import tasks
-from smart.lib import astana, clock
-from smart.local import clock as movable
+from smart.lib import astana
 from surveys.models import Response, Survey
 from tests.bonuses.conftest import enroll
 from tests.e2e.test_deal_to_till import marketing  # noqa: F401
@@ -27,12 +26,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def noon(movable_clock: None) -> datetime:
-    """Noon of the 3rd of next month in Astana."""
-    movable._read_at = -1.0
-    month = astana.next_month(astana.month_of(clock.now()))
-    at = datetime(month.year, month.month, 3, 7, tzinfo=UTC)
-    movable.move_to(at)
+def noon(movable_clock: Callable[[datetime], None]) -> datetime:
+    """Noon of the 3rd of a month in Astana."""
+    at = datetime(2026, 12, 3, 7, tzinfo=UTC)
+    movable_clock(at)
     return at
 
 

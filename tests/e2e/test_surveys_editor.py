@@ -19,7 +19,7 @@ from enrollment.models import SavedAudience, Subscriber, Town
 from messaging import outbox
 from messaging.models import Message
 from smart.backoffice import roles
-from smart.lib import astana, clock
+from smart.lib import astana
 from smart.local.bootstrap import SMSC
 from surveys import asking, drafting, scripts
 from surveys.models import Quota, Response, Survey
@@ -35,17 +35,10 @@ WIDTHS = ((1280, "wide"), (390, "narrow"))
 
 
 @pytest.fixture
-def noon(movable_clock: None, monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """The programme's clock stands at noon of the day the machine has, inside the window."""
-    at = astana.start_of(astana.day_of(clock.machine())) + timedelta(hours=12)
-    monkeypatch.setattr(clock, "_source", lambda: at)
-    return at
-
-
-@pytest.fixture
-def now(noon: datetime) -> datetime:
-    """Surveys are made then."""
-    return noon
+def noon(now: datetime, stand_at: Callable[[datetime], None]) -> datetime:
+    """The programme's clock stands at a Monday noon, inside the window."""
+    stand_at(now)
+    return now
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from smart.local import embedded, processes
 from smart.local.embedded import PROJECT
 from tests.faults.gateway import Log, network
 from tests.messaging.audience import check_log, make_audience, violated
-from tests.messaging.conftest import Network, astana, at, make_member, noon, put, states
+from tests.messaging.conftest import Network, astana, make_member, noon, put, states
 
-__all__ = ["at", "make_member", "noon", "put"]
+__all__ = ["make_member", "noon", "put"]
 
 TASK = "smart.tasks.send_messages"
 AUDIENCE = 300

@@ -27,9 +27,9 @@ from messaging.sender import Sender
 from smart.lib import clock
 from smart.local import embedded
 from tests.messaging.audience import check_log, make_audience, violated
-from tests.messaging.conftest import Network, at, noon
+from tests.messaging.conftest import Network, noon
 
-__all__ = ["at", "noon"]
+__all__ = ["noon"]
 
 KILLS = 5
 AUDIENCE = 6000

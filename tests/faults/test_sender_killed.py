@@ -20,9 +20,9 @@ from smart.local import processes
 from smart.local.embedded import PROJECT
 from tests.faults.gateway import network
 from tests.messaging.audience import check_log, make_audience, violated
-from tests.messaging.conftest import at, noon
+from tests.messaging.conftest import noon
 
-__all__ = ["at", "noon"]
+__all__ = ["noon"]
 
 KILLS = 100
 OFFERED, TOLD = 9000, 3000

@@ -17,10 +17,8 @@ from messaging.models import Message
 from smart.jobs import schedule
 from smart.jobs.models import JobRun
 from smart.lib import clock
-from smart.local import clock as movable
 from smart.local import processes
 from smart.local.embedded import PROJECT
-from smart.local.models import LocalClock
 from tests.faults.gateway import Log, network
 from tests.messaging.audience import check_log, make_audience, violated
 from tests.messaging.conftest import astana, states
@@ -30,11 +28,10 @@ RINGS = ("issue-month", "announce-bonuses", "announce-lapses", "send-messages", 
 
 
 @pytest.fixture
-def first(movable_clock: None, monkeypatch: pytest.MonkeyPatch) -> datetime:
+def first(movable_clock: Callable[[datetime], None]) -> datetime:
     """It is noon in Astana on the first of December, for every process; this database may send."""
     now = astana(1, 12, month=12)
-    monkeypatch.setattr(movable, "_read_at", -1.0)
-    LocalClock.objects.create(pk=1, ahead=now - clock.machine())
+    movable_clock(now)
     outbox.make_partitions(now=now)
     bonuses.make_partitions(now=now)
     outbox.confirm_epoch(by="test", reason="a test database", now=now)

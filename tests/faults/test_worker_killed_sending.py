@@ -16,11 +16,10 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
-import smart.local.clock
 from enrollment.models import Channel
 from messaging import outbox
 from messaging.models import Attempt, Message, MessageClass
-from smart.lib import astana, clock
+from smart.lib import clock
 from smart.local import processes
 from smart.local.embedded import PROJECT
 from tests.faults.gateway import Log, network
@@ -72,13 +71,11 @@ def _lives(pid: int) -> bool:
 
 
 @pytest.fixture
-def noon(movable_clock: None) -> datetime:
-    """Tomorrow's noon in Astana by the clock that every process of the local set-up reads; this database may send."""
-    tomorrow = astana.day_of(clock.machine()) + timedelta(days=1)
-    noon = smart.local.clock.move_to(astana.start_of(tomorrow) + timedelta(hours=12))
-    outbox.make_partitions(now=noon)
-    outbox.confirm_epoch(by="test", reason="a test database", now=noon)
-    return noon
+def noon(movable_clock: Callable[[datetime], None], now: datetime) -> datetime:
+    """Noon in Astana by the clock that every process of the local set-up reads; this database may send."""
+    outbox.make_partitions(now=now)
+    outbox.confirm_epoch(by="test", reason="a test database", now=now)
+    return now
 
 
 @pytest.fixture

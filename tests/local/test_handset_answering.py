@@ -10,7 +10,7 @@ from smart.lib import clock
 from smart.local.handset.transport import HandsetTransport, arrive
 from smart.local.models import HandsetMessage
 from surveys.models import Answer, Response
-from tests.messaging.conftest import at, noon  # noqa: F401
+from tests.messaging.conftest import noon  # noqa: F401
 from tests.surveys.conftest import make_member, make_survey  # noqa: F401
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,5 +1,6 @@
 """What a handset page's client may send by mistake or malice: an answer in words, never a crash."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from smart.lib import clock
 
 pytestmark = pytest.mark.django_db
+Move = Callable[[datetime], None]
 
 
 @pytest.mark.parametrize(
@@ -45,10 +47,12 @@ def test_a_bad_network_is_refused(client: Client, body: str) -> None:
 
 @pytest.mark.parametrize("second", [0, 30, 59, 59.999999])
 def test_the_minute_that_is_shown_can_be_moved_to(
-    client: Client, movable_clock: None, monkeypatch: pytest.MonkeyPatch, now: datetime, second: float
+    client: Client, movable_clock: Move, monkeypatch: pytest.MonkeyPatch, now: datetime, second: float
 ) -> None:
     """The field has no seconds, and in the last one of a minute nothing later can be meant by it."""
-    monkeypatch.setattr(clock, "machine", lambda: now + timedelta(seconds=second))
+    instant = now + timedelta(seconds=second)
+    monkeypatch.setattr(clock, "machine", lambda: instant)
+    movable_clock(instant)
     shown = client.get("/handset/clock/").json()["iso"]
 
     answer = client.post("/handset/clock/", {"to": shown}, content_type="application/json")
@@ -57,11 +61,7 @@ def test_the_minute_that_is_shown_can_be_moved_to(
     assert answer.json()["iso"] == shown
 
 
-def test_the_minute_that_is_over_is_refused(
-    client: Client, movable_clock: None, monkeypatch: pytest.MonkeyPatch, now: datetime
-) -> None:
-    monkeypatch.setattr(clock, "machine", lambda: now)
-
+def test_the_minute_that_is_over_is_refused(client: Client, movable_clock: Move) -> None:
     answer = client.post("/handset/clock/", {"to": "2026-11-23T11:59"}, content_type="application/json")
 
     assert answer.status_code == 422

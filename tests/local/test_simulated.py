@@ -11,7 +11,6 @@ from campaigns import partners
 from campaigns.models import Campaign, Partner, PromoCode, PublishedResult, Redemption, Statement
 from campaigns.results import figures, publishing
 from messaging import outbox
-from smart.lib import clock
 from smart.local import past, simulated
 from smart.local.population import make_strangers
 from tests.bonuses.conftest import violated
@@ -20,9 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> datetime:
+def loaded(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
     """A base with a partner and strangers, and its past."""
-    now = clock.machine()
     monkeypatch.setattr(past, "MEMBERS", 1_500)
     monkeypatch.setattr(past, "LEFT_TO_JOIN", 100)
     outbox.make_partitions(now=now)

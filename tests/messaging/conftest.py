@@ -1,6 +1,6 @@
 """The outbox under test: a noon in the window, members who agreed, a network that does as it is told."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,6 @@ from messaging import outbox
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.models import Message, MessageClass
 from messaging.sender import Sender
-from smart.lib import clock
 
 
 class Network:
@@ -44,21 +43,8 @@ class Network:
 
 
 @pytest.fixture
-def at(request: pytest.FixtureRequest) -> Iterator[Callable[[datetime], None]]:
-    """Set the programme's time, as far from the database's as need be; it runs on from there."""
-
-    def move(instant: datetime) -> None:
-        ahead = instant - clock.machine()
-        clock.install(lambda: clock.machine() + ahead)
-
-    yield move
-    clock.install(clock.machine)
-
-
-@pytest.fixture
-def noon(at: Callable[[datetime], None], now: datetime) -> datetime:
-    """The programme's time is a Monday noon in Astana; this database may send."""
-    at(now)
+def noon(now: datetime) -> datetime:
+    """A Monday noon in Astana; this database may send."""
     outbox.make_partitions(now=now)
     outbox.confirm_epoch(by="test", reason="a test database", now=now)
     return now

@@ -12,7 +12,7 @@ from messaging import outbox
 from messaging.models import Attempt, Message, MessageClass, Receipt
 from smart import tasks
 from smart.access.models import AuditEvent
-from smart.lib import clock, partitions
+from smart.lib import partitions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,7 +85,7 @@ def test_what_has_no_end_is_kept(settings: Any) -> None:
     assert outbox.drop_old_months(now=NOW) == 0
 
 
-def test_the_job_drops_by_the_programmes_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "_source", lambda: NOW)
+def test_the_job_drops_by_the_programmes_clock(stand_at: Callable[[datetime], None]) -> None:
+    stand_at(NOW)
 
     assert tasks.drop_old_messages() == 1

@@ -27,11 +27,12 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from smart.lib import clock
 
 PATIENCE = 10.0
 CASES = Path(__file__).parent / "ari_cases"
@@ -584,4 +585,4 @@ def frame(opcode: int, data: bytes) -> bytes:
 
 
 def _timestamp() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+    return clock.machine().isoformat(timespec="milliseconds").replace("+00:00", "+0000")

@@ -20,10 +20,8 @@ from messaging import kinds, outbox
 from messaging.models import Attempt, Message, MessageClass, TransportHealth
 from smart import tasks
 from smart.lib import astana, clock
-from smart.local import clock as movable
 from smart.local import processes
 from smart.local.embedded import PROJECT
-from smart.local.models import LocalClock
 from tests.messaging.audience import check_log, make_audience, violated
 from tests.messaging.conftest import astana as at_astana
 from tests.messaging.conftest import execute, states
@@ -33,20 +31,8 @@ _UNWILLING = 4  # two have left, two want no offers by SMS
 
 
 @pytest.fixture
-def move(movable_clock: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """Set the programme's time for every process on this database; it runs on from there."""
-
-    def to(instant: datetime) -> None:
-        LocalClock.objects.update_or_create(pk=1, defaults={"ahead": instant - clock.machine()})
-        monkeypatch.setattr(movable, "_read_at", -1.0)
-
-    return to
-
-
-@pytest.fixture
-def noon(move: Callable[[datetime], None], now: datetime) -> datetime:
-    """It is a Monday noon in Astana everywhere; this database may send."""
-    move(now)
+def noon(movable_clock: Callable[[datetime], None], now: datetime) -> datetime:
+    """It is a Monday noon in Astana for every process; this database may send."""
     outbox.make_partitions(now=now)
     outbox.confirm_epoch(by="test", reason="a test database", now=now)
     return now

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from messaging.models import Message
-from tests.peers.outbox import audit, entry, fill, has_left, is_up, let_the_day_end, move, noon, run_smpp, wait
+from tests.peers.outbox import audit, entry, fill, has_left, is_up, let_the_day_end, noon, run_smpp, wait
 from tests.peers.smsc.server import Smsc
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
-__all__ = ["move", "noon", "run_smpp"]
+__all__ = ["noon", "run_smpp"]
 
 OFFERS, TOLD = 160, 40
 WINDOW = 20
@@ -25,7 +25,7 @@ def offers_at(smsc: Smsc) -> set[int]:
 
 
 def test_one_of_two_smscs_is_killed_and_comes_back(
-    start_smsc: Any, run_smpp: Any, noon: datetime, move: Callable[[datetime], None]
+    start_smsc: Any, run_smpp: Any, noon: datetime, movable_clock: Callable[[datetime], None]
 ) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
@@ -54,7 +54,7 @@ def test_one_of_two_smscs_is_killed_and_comes_back(
     audience += fill(offers=OFFERS, told=0, now=noon, campaign=2)
     wait(has_left)
     wait(lambda: not Message.objects.filter(state="submitted").exclude(pk__in=of_the_dead).exists())
-    let_the_day_end(move, north, south, name="south")
+    let_the_day_end(movable_clock, north, south, name="south")
 
     found = audit(north, south, audience=audience)
     assert found.total() == audience

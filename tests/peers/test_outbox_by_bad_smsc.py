@@ -16,10 +16,10 @@ from smart.lib import clock
 from smart.local import processes
 from tests.messaging.conftest import states
 from tests.peers import outbox, proxy
-from tests.peers.outbox import audit, entry, fill, has_left, let_the_day_end, move, noon, run_smpp, wait
+from tests.peers.outbox import audit, entry, fill, has_left, let_the_day_end, noon, run_smpp, wait
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-__all__ = ["move", "noon", "run_smpp"]
+__all__ = ["noon", "run_smpp"]
 
 Move = Callable[[datetime], None]
 
@@ -41,14 +41,14 @@ def closed() -> int:
 
 @pytest.mark.faults
 def test_an_smsc_that_answers_after_ten_seconds_is_late_and_yet_heard(
-    start_smsc: Any, run_smpp: Any, noon: datetime, move: Move
+    start_smsc: Any, run_smpp: Any, noon: datetime, movable_clock: Move
 ) -> None:
     smsc = start_smsc(response_ms=10_000)
     audience = fill(offers=45, told=0, now=noon)  # a window's worth
 
     run_smpp(entry(smsc, window=50))
     wait(lambda: states().get("delivered") == 45, seconds=25)
-    let_the_day_end(move, smsc, name="smsc")
+    let_the_day_end(movable_clock, smsc, name="smsc")
 
     assert audit(smsc, audience=audience) == {"delivered": 45, "refused": 4}
     assert len(smsc.log()) == 45
@@ -57,7 +57,7 @@ def test_an_smsc_that_answers_after_ten_seconds_is_late_and_yet_heard(
 
 @pytest.mark.faults
 def test_an_smsc_slower_than_we_are_patient_gets_no_offer_twice(
-    start_smsc: Any, run_smpp: Any, noon: datetime, move: Move
+    start_smsc: Any, run_smpp: Any, noon: datetime, movable_clock: Move
 ) -> None:
     smsc = start_smsc(response_ms=700)
     audience = fill(offers=24, told=6, now=noon)
@@ -65,19 +65,21 @@ def test_an_smsc_slower_than_we_are_patient_gets_no_offer_twice(
     run_smpp(entry(smsc, window=10, response_timeout_seconds=0.5))
     wait(has_left)
     wait(lambda: set(states()) == {"delivered", "refused"}, seconds=10)
-    let_the_day_end(move, smsc, name="smsc")
+    let_the_day_end(movable_clock, smsc, name="smsc")
 
     assert audit(smsc, audience=audience) == {"delivered": 30, "refused": 4}
 
 
 @pytest.mark.faults
-def test_an_smsc_that_is_slow_is_waited_for(start_smsc: Any, run_smpp: Any, noon: datetime, move: Move) -> None:
+def test_an_smsc_that_is_slow_is_waited_for(
+    start_smsc: Any, run_smpp: Any, noon: datetime, movable_clock: Move
+) -> None:
     smsc = start_smsc(response_ms=1100)
     audience = fill(offers=24, told=6, now=noon)
 
     run_smpp(entry(smsc, window=10))
     wait(lambda: states().get("delivered") == 30)
-    let_the_day_end(move, smsc, name="smsc")
+    let_the_day_end(movable_clock, smsc, name="smsc")
 
     assert audit(smsc, audience=audience) == {"delivered": 30, "refused": 4}
     assert Attempt.objects.filter(outcome="not_handed").exists(), "what found no room in time passed the gate again"
@@ -89,7 +91,7 @@ def test_an_smsc_that_is_slow_is_waited_for(start_smsc: Any, run_smpp: Any, noon
 
 @pytest.mark.faults
 def test_an_smsc_that_takes_everything_and_says_nothing(
-    start_smsc: Any, run_smpp: Any, noon: datetime, move: Move
+    start_smsc: Any, run_smpp: Any, noon: datetime, movable_clock: Move
 ) -> None:
     smsc = start_smsc(is_mute=True)
     audience = fill(offers=15, told=10, now=noon)
@@ -101,7 +103,7 @@ def test_an_smsc_that_takes_everything_and_says_nothing(
     assert smsc.seen["bind"] > 1, "it was bound again"
     smsc.command(set={"is_mute": False})
     wait(lambda: outbox.is_up("smsc"))
-    let_the_day_end(move, smsc, name="smsc")
+    let_the_day_end(movable_clock, smsc, name="smsc")
 
     assert audit(smsc, audience=audience) == {"unreported": 25, "refused": 4}
     assert closed() == 25
@@ -111,7 +113,7 @@ def test_an_smsc_that_takes_everything_and_says_nothing(
 
 @pytest.mark.faults
 def test_a_network_that_becomes_a_black_hole(
-    start_smsc: Any, run_smpp: Any, noon: datetime, move: Move, dice: random.Random
+    start_smsc: Any, run_smpp: Any, noon: datetime, movable_clock: Move, dice: random.Random
 ) -> None:
     smsc = start_smsc()
     with proxy.between(smsc.port) as network:
@@ -124,7 +126,7 @@ def test_a_network_that_becomes_a_black_hole(
         network.heal()  # what it had swallowed comes through
         wait(has_left)
         wait(lambda: "submitted" not in states())
-        let_the_day_end(move, smsc, name="smsc")
+        let_the_day_end(movable_clock, smsc, name="smsc")
 
         found = audit(smsc, audience=audience)
     assert found.total() == audience
@@ -194,7 +196,7 @@ def noises(dice: random.Random) -> list[str]:
 
 
 def test_an_smsc_that_answers_garbage(
-    start_smsc: Any, connect: Any, noon: datetime, move: Move, dice: random.Random
+    start_smsc: Any, connect: Any, noon: datetime, movable_clock: Move, dice: random.Random
 ) -> None:
     said = noises(dice)
     smsc = start_smsc(garbage_after=9, noises=said)
@@ -202,7 +204,7 @@ def test_an_smsc_that_answers_garbage(
 
     transport = connect(smsc, window=10, response_timeout_seconds=0.5)
     drain(transport)
-    let_the_day_end(move, smsc)
+    let_the_day_end(movable_clock, smsc)
 
     found = audit(smsc, audience=audience)
     assert len(smsc.log()) // 9 >= len(said), "not all of it was said"
@@ -218,7 +220,7 @@ def test_an_smsc_that_answers_garbage(
 
 
 def test_receipts_for_nobody_are_kept_and_harm_nobody(
-    start_smsc: Any, connect: Any, noon: datetime, move: Move, dice: random.Random
+    start_smsc: Any, connect: Any, noon: datetime, movable_clock: Move, dice: random.Random
 ) -> None:
     smsc = start_smsc()
     audience = fill(offers=40, told=10, now=noon)
@@ -245,7 +247,7 @@ def test_receipts_for_nobody_are_kept_and_harm_nobody(
     drain(transport)
     wait(lambda: Receipt.objects.count() == 50 + len(strange))
     receipts.match(now=clock.now())
-    let_the_day_end(move, smsc)
+    let_the_day_end(movable_clock, smsc)
 
     assert audit(smsc, audience=audience) == {"delivered": 50, "refused": 4}
     unmatched = Receipt.objects.filter(matched_at=None)

@@ -12,11 +12,11 @@ from messaging.models import Attempt
 from messaging.sender import Sender
 from smart.lib import clock
 from smart.local import processes
-from tests.messaging.conftest import at, make_member, noon, put, states
+from tests.messaging.conftest import make_member, noon, put, states
 from tests.peers.outbox import audit
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-__all__ = ["at", "make_member", "noon", "put"]
+__all__ = ["make_member", "noon", "put"]
 MEMBERS = 120
 
 

@@ -28,10 +28,10 @@ from messaging.models import Attempt, Message, NetworkId
 from messaging.receipts import Report
 from messaging.sender import Sender
 from smart.local import processes
-from tests.messaging.conftest import at, make_member, noon, put
+from tests.messaging.conftest import make_member, noon, put
 from tests.peers.smsc.server import Smsc
 
-__all__ = ["at", "make_member", "noon", "put"]
+__all__ = ["make_member", "noon", "put"]
 NUMBER = "77010000001"
 VALID_UNTIL = datetime(2026, 11, 23, 15, 59, 30, 500_000, tzinfo=UTC)
 TEXT = "Чай -20%"

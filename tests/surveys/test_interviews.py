@@ -19,7 +19,7 @@ from smart.lib import clock, gsm
 from surveys import asking
 from surveys.models import Answer, Quota, Response
 from tests.bonuses.conftest import violated
-from tests.messaging.conftest import at, noon  # noqa: F401
+from tests.messaging.conftest import noon  # noqa: F401
 from tests.messaging.gateways import outgoing, restcomm, serve
 from tests.surveys.conftest import COFFEE, Kind
 from tests.surveys.telephones import ABORTED, TIMED_OUT, PushGateway

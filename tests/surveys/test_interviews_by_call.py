@@ -15,7 +15,7 @@ from messaging.sender import LEASES, Sender
 from smart.lib import clock
 from surveys.models import Answer, Response
 from tests.bonuses.conftest import violated
-from tests.messaging.conftest import at, noon  # noqa: F401
+from tests.messaging.conftest import noon  # noqa: F401
 from tests.peers.ari import Ari
 from tests.surveys.conftest import COFFEE, Kind
 from tests.surveys.test_interviews import open_connections, the_invitation

@@ -2,9 +2,6 @@
 
 import base64
 import json
-import time
-from collections.abc import Callable
-from datetime import datetime
 from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
@@ -27,7 +24,7 @@ class Gateway:
         self.http = Client()
 
     def signed(self, path: str, body: bytes, *, method: str = "POST") -> dict[str, str]:
-        stamp, nonce = str(int(time.time())), token_hex(16)
+        stamp, nonce = str(int(clock.machine().timestamp())), token_hex(16)
         return {
             "X-Smart-Key": self.key_id,
             "X-Smart-Timestamp": stamp,
@@ -140,13 +137,3 @@ def gateway(db: None) -> Gateway:
     client = ApiClient.objects.create(name="gateway", kind="ussd", proof="signature")
     key, secret = keys.issue(client=client, by="test", now=clock.now())
     return Gateway(key.key_id, secret)
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """Move the programme's clock (the machine's, which signatures use, stays)."""
-
-    def move(instant: datetime) -> None:
-        monkeypatch.setattr(clock, "_source", lambda: instant)
-
-    return move

@@ -95,8 +95,8 @@ Door = Native | Form | Xml
 
 
 @pytest.fixture(autouse=True)
-def _noon(at: Callable[[datetime], None], now: datetime) -> None:
-    at(now)
+def _noon(stand_at: Callable[[datetime], None], now: datetime) -> None:
+    stand_at(now)
 
 
 @pytest.fixture

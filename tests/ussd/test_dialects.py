@@ -31,8 +31,8 @@ NO_SUCH_CODE = "There is no such code. Menu: *555#"
 
 
 @pytest.fixture(autouse=True)
-def _noon(at: Callable[[datetime], None], now: datetime) -> None:
-    at(now)
+def _noon(stand_at: Callable[[datetime], None], now: datetime) -> None:
+    stand_at(now)
     sessions._hints.clear()
 
 
@@ -387,7 +387,7 @@ def test_a_session_that_ended_takes_no_further_key(gateway: Gateway, anna: Subsc
 def test_a_session_lasts_as_long_as_the_networks(
     gateway: Gateway,
     anna: Subscriber,
-    at: Callable[[datetime], None],
+    stand_at: Callable[[datetime], None],
     now: datetime,
     after: timedelta,
     members: int,
@@ -396,7 +396,7 @@ def test_a_session_lasts_as_long_as_the_networks(
     gateway.step("s", ANNA, 1, dialed="*555*1#")
     if not is_same_process:
         sessions._hints.clear()
-    at(now + after)
+    stand_at(now + after)
 
     reply = gateway.step("s", ANNA, 2, input="1")
 
@@ -649,12 +649,12 @@ def _file_all(now: datetime) -> None:
 
 
 def test_a_key_that_comes_after_its_session_was_filed_is_no_code(
-    africastalking: AfricasTalking, member: Subscriber, now: datetime, at: Callable[[datetime], None]
+    africastalking: AfricasTalking, member: Subscriber, now: datetime, stand_at: Callable[[datetime], None]
 ) -> None:
     """J5: `2` of a menu long over is not `*555*2#`."""
     africastalking.step("s", ANNA, "")
     _file_all(now)
-    at(now + timedelta(minutes=12))
+    stand_at(now + timedelta(minutes=12))
 
     assert africastalking.step("s", ANNA, "2") == f"END {LOST}"
     assert Membership.objects.get().left_at is None
@@ -662,11 +662,11 @@ def test_a_key_that_comes_after_its_session_was_filed_is_no_code(
 
 @pytest.mark.parametrize("text", ["00", "2"])
 def test_a_dial_sent_again_after_its_session_was_filed_gets_the_same_bytes(
-    africastalking: AfricasTalking, member: Subscriber, now: datetime, at: Callable[[datetime], None], text: str
+    africastalking: AfricasTalking, member: Subscriber, now: datetime, stand_at: Callable[[datetime], None], text: str
 ) -> None:
     first = africastalking.step("s", ANNA, text)
     _file_all(now)
-    at(now + timedelta(minutes=12))
+    stand_at(now + timedelta(minutes=12))
     before = effects()
 
     assert africastalking.step("s", ANNA, text) == first
@@ -674,13 +674,13 @@ def test_a_dial_sent_again_after_its_session_was_filed_gets_the_same_bytes(
 
 
 def test_a_leaving_sent_again_after_its_session_was_filed_does_not_end_the_next_membership(
-    gateway: Gateway, member: Subscriber, now: datetime, at: Callable[[datetime], None]
+    gateway: Gateway, member: Subscriber, now: datetime, stand_at: Callable[[datetime], None]
 ) -> None:
     """J5."""
     left = gateway.step("s", ANNA, 1, dialed="*555*2#")
     gateway.walk(ANNA, "*555*1#", "1")
     sessions.file_finished(now=now + timedelta(minutes=11))
-    at(now + timedelta(minutes=12))
+    stand_at(now + timedelta(minutes=12))
 
     assert gateway.step("s", ANNA, 1, dialed="*555*2#") == left
     assert Membership.objects.filter(left_at=None).count() == 1

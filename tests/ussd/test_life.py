@@ -21,8 +21,10 @@ def anna(make_subscriber: Callable[..., Subscriber]) -> str:
     return "77010000001"
 
 
-def test_a_member_joins_activates_asks_and_leaves(gateway: Gateway, anna: str, at: Callable[[datetime], None]) -> None:
-    at(NOW)
+def test_a_member_joins_activates_asks_and_leaves(
+    gateway: Gateway, anna: str, stand_at: Callable[[datetime], None]
+) -> None:
+    stand_at(NOW)
 
     asked = gateway.walk(anna, "*555*1#")
     joined = gateway.walk(anna, "*555*1#", "1")
@@ -43,25 +45,25 @@ def test_a_member_joins_activates_asks_and_leaves(gateway: Gateway, anna: str, a
 
 
 def test_a_bonus_lapses_after_168_hours_without_any_sweep(
-    gateway: Gateway, anna: str, at: Callable[[datetime], None]
+    gateway: Gateway, anna: str, stand_at: Callable[[datetime], None]
 ) -> None:
-    at(NOW)
+    stand_at(NOW)
     gateway.walk(anna, "*555*1#", "1")
     gateway.walk(anna, "*555*00#")
 
-    at(NOW + timedelta(hours=168) - timedelta(milliseconds=1))
+    stand_at(NOW + timedelta(hours=168) - timedelta(milliseconds=1))
     before = gateway.walk(anna, "*111*3#")
-    at(NOW + timedelta(hours=168))
+    stand_at(NOW + timedelta(hours=168))
     after = gateway.walk(anna, "*111*3#")
 
     assert "Bonus: 500" in before["text"]
     assert after["text"].endswith("Bonus: 0")
 
 
-def test_the_month_turns(gateway: Gateway, anna: str, at: Callable[[datetime], None]) -> None:
-    at(NOW)
+def test_the_month_turns(gateway: Gateway, anna: str, stand_at: Callable[[datetime], None]) -> None:
+    stand_at(NOW)
     gateway.walk(anna, "*555*1#", "1")
-    at(datetime(2026, 12, 1, tzinfo=ZONE))
+    stand_at(datetime(2026, 12, 1, tzinfo=ZONE))
 
     issued = bonuses.issue_month(now=datetime(2026, 12, 1, tzinfo=ZONE))
     activated = gateway.walk(anna, "*555*00#")

@@ -54,11 +54,14 @@ def operator(settings: Any) -> Iterator[list[str]]:
 
 
 def test_a_membership_costs_nothing(
-    operator: list[str], gateway: Gateway, make_subscriber: Callable[..., Subscriber], at: Callable[[datetime], None]
+    operator: list[str],
+    gateway: Gateway,
+    make_subscriber: Callable[..., Subscriber],
+    stand_at: Callable[[datetime], None],
 ) -> None:
     """J4: from joining to leaving the operator is asked for the balance by `*111*3#`, and for nothing else."""
     make_subscriber(language="en")
-    at(NOON)
+    stand_at(NOON)
 
     for dialed, *keys in [("*555*1#", "1"), ("*555*00#",), ("*111*3#",), ("*555*6#",), ("*555*2#",)]:
         gateway.walk("77010000001", dialed, *keys)
@@ -67,11 +70,14 @@ def test_a_membership_costs_nothing(
 
 
 def test_the_main_balance_stands_beside_the_bonus(
-    operator: list[str], gateway: Gateway, make_subscriber: Callable[..., Subscriber], at: Callable[[datetime], None]
+    operator: list[str],
+    gateway: Gateway,
+    make_subscriber: Callable[..., Subscriber],
+    stand_at: Callable[[datetime], None],
 ) -> None:
     """B10: of the operator's buckets the one of money."""
     make_subscriber(language="en")
-    at(NOON)
+    stand_at(NOON)
 
     told = gateway.walk("77010000001", "*111*3#")
 

@@ -40,12 +40,12 @@ def seen(gateway: Gateway) -> Iterator[list[dict[str, str]]]:
 def test_every_screen_fits_one_page(
     gateway: Gateway,
     make_subscriber: Callable[..., Subscriber],
-    at: Callable[[datetime], None],
+    stand_at: Callable[[datetime], None],
     monkeypatch: pytest.MonkeyPatch,
     language: str,
 ) -> None:
     monkeypatch.setattr(operator, "main_balance", lambda subscriber: Decimal("123456.50"))
-    at(NOW)
+    stand_at(NOW)
     _anna, boris, clara = (make_subscriber(language=language) for _ in range(3))
     make_subscriber(language=language, brand="kcell")
     make_subscriber(language=language, line_status="suspended")
@@ -68,7 +68,7 @@ def test_every_screen_fits_one_page(
             gateway.walk(three, "*555*00#", visited_plmn=plmn)
         programme.opt_out(subscriber=clara, by="test", now=NOW)
         gateway.step("lost", one, 5, input="1")
-    at(NOW + timedelta(seconds=1))
+    stand_at(NOW + timedelta(seconds=1))
     assert boris.language == language
     assert {reply["text"] for reply in replies if not gsm.fits_ussd(reply["text"])} == set()
     with translation.override(language):
@@ -77,14 +77,14 @@ def test_every_screen_fits_one_page(
 
 
 def test_a_balance_of_many_grants_pages(
-    gateway: Gateway, make_subscriber: Callable[..., Subscriber], at: Callable[[datetime], None]
+    gateway: Gateway, make_subscriber: Callable[..., Subscriber], stand_at: Callable[[datetime], None]
 ) -> None:
-    at(NOW)
+    stand_at(NOW)
     anna = make_subscriber(language="kk")
     enroll(anna, NOW)
     for number in range(4):
         bonuses.reward(subscriber=anna, source=f"survey:{number}", now=NOW + timedelta(minutes=number))
-    at(NOW + timedelta(hours=1))
+    stand_at(NOW + timedelta(hours=1))
 
     first = gateway.walk("77010000001", "*111*3#")
     rest = gateway.walk("77010000001", "*111*3#", "0")

@@ -12,8 +12,8 @@ ONE = "77010000001"
 
 
 @pytest.fixture
-def survey(make_survey, make_member, at, now):  # noqa: F811
-    at(now)
+def survey(make_survey, make_member, stand_at, now):  # noqa: F811
+    stand_at(now)
     make_member(language="kk")
     return make_survey()
 
@@ -77,8 +77,8 @@ def test_keys_dialed_ahead_stop_where_something_is_recorded(gateway, survey):
     assert not Answer.objects.exists()
 
 
-def test_a_long_question_comes_in_pages_and_is_answered_on_any(gateway, make_survey, make_member, at, now):  # noqa: F811
-    at(now)
+def test_a_long_question_comes_in_pages_and_is_answered_on_any(gateway, make_survey, make_member, stand_at, now):  # noqa: F811
+    stand_at(now)
     make_member(language="kk")
     choices = [{"value": n, "text_kk": f"Алматы көшесіндегі дүкен {n}"} for n in range(1, 7)]
     long = [("q1", Kind.SINGLE, {"kk": "Қай дүкенге барасыз?"}, choices, {}), *COFFEE[3:4]]

@@ -1,6 +1,7 @@
 """The portal's cast: Dana owns Arbat Coffee, Timur edits, Vera looks; Sinema's Boris is the stranger."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -22,8 +23,8 @@ def fresh_limits() -> None:
 
 
 @pytest.fixture(autouse=True)
-def clock_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smart.lib.clock._source", lambda: NOW)
+def clock_stands(stand_at: Callable[[datetime], None]) -> None:
+    stand_at(NOW)
 
 
 def person(partner: Partner, name: str, role: str, *, password: str = "") -> PartnerMember:
