@@ -150,8 +150,8 @@ class DirectoryImportAdmin(ReadOnlyAdmin):
     list_filter = ["phase"]
     ordering = ["-pk"]
     fields = [
-        "file_name", "phase", "refusal", "is_full", "may_vanish", "lines", "lines_done", "counts", "created_by",
-        "created_at", "finished_at",
+        "file_name", "phase", "refusal", "is_full", "allowed_ending", "allowed_by", "lines", "lines_done", "counts",
+        "created_by", "created_at", "finished_at",
     ]  # fmt: skip
 
 

@@ -364,16 +364,16 @@ class DirectoryImport(models.Model):
     is_full = models.BooleanField(
         _("full export"), default=True, help_text=_("Lines missing from a full export are gone.")
     )
-    may_vanish = models.BooleanField(
-        _("many lines may vanish"), default=False, help_text=_("Allow more than 5 % of the lines to be gone at once.")
-    )
+    # An unusual loss waits until a person allows it: so many memberships may end, and no line is too many to be gone.
+    allowed_ending = models.PositiveIntegerField(_("memberships that may end"), null=True, blank=True)
+    allowed_by = models.CharField(_("allowed by"), max_length=80, blank=True)
     is_confirmed = models.BooleanField(_("confirmed"), default=False)
     phase = models.CharField(_("phase"), max_length=8, choices=Phase, default=Phase.UPLOADED)
     lines = models.PositiveIntegerField(_("lines"), default=0)
     lines_done = models.PositiveIntegerField(_("lines dealt with"), default=0)
     watermark = models.PositiveIntegerField(_("watermark"), default=0)  # chunks applied
     counts = models.JSONField(_("counts"), default=dict)
-    refusal = models.CharField(_("refusal"), max_length=300, blank=True)
+    refusal = models.CharField(_("refusal"), max_length=600, blank=True)
     report = models.CharField(_("report"), max_length=400, blank=True)
     created_by = models.CharField(_("by"), max_length=80)
     created_at = models.DateTimeField(_("created at"))
@@ -385,7 +385,12 @@ class DirectoryImport(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(phase="done", finished_at__isnull=False) | ~Q(phase="done"), name="import_done_has_an_end"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(allowed_ending__isnull=True, allowed_by="")
+                | (Q(allowed_ending__isnull=False) & ~Q(allowed_by="")),
+                name="import_loss_is_allowed_by_somebody",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -30,7 +30,7 @@ class ImportRunning(Refusal):
 
 
 def begin(
-    *, path: Path, file_name: str, is_full: bool, may_vanish: bool, by: str, now: datetime, takes_up: bool = True
+    *, path: Path, file_name: str, is_full: bool, by: str, now: datetime, takes_up: bool = True
 ) -> DirectoryImport:
     """Start an import of a file, or take up the unfinished one of the same file; uploads go on by themselves."""
     digest = parsing.examine(path).digest
@@ -45,7 +45,6 @@ def begin(
         file_name=file_name[:200],
         digest=digest,
         is_full=is_full,
-        may_vanish=may_vanish,
         created_by=by,
         created_at=now,
     )
@@ -60,10 +59,21 @@ def preview(*, run: DirectoryImport, now: datetime, progress: Progress = silent)
     return run
 
 
+def allow_ending(*, run: DirectoryImport, ending: int, by: str, now: datetime) -> DirectoryImport:
+    """Let so many memberships end by an import, and lines be gone; who allowed it is on the audit trail (J7)."""
+    run.allowed_ending, run.allowed_by = ending, by[:80]
+    run.save(update_fields=["allowed_ending", "allowed_by"])
+    told = {name: run.counts[name] for name in ("memberships_ending", "members", "vanishing") if name in run.counts}
+    audit.record(
+        by=by[:80], action="allow_ending", subject=f"import:{run.pk}", details={"allowed": ending, **told}, now=now
+    )
+    return run
+
+
 def carry_out(*, run: DirectoryImport, by: str, now: datetime, progress: Progress = silent) -> DirectoryImport:
     """Stage if need be, apply, end the memberships that the lines end (J7). Killed anywhere, call it again.
 
-    Raises UnusableFile or TooManyVanish, with nothing changed.
+    Raises UnusableFile, TooManyEnd or TooManyVanish, with nothing changed.
     """
     if not operations.is_staged(run) or _is_overtaken(run):
         operations.stage(run=run, now=now, progress=progress)

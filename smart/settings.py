@@ -54,6 +54,13 @@ def web_address(text: str) -> str:
     return text
 
 
+def most_ending(percent: float) -> float:
+    """How many of the memberships may end by an import unasked."""
+    if not 0 <= percent <= 100:  # false for what is no number, too
+        raise ImproperlyConfigured(f"IMPORT_MOST_ENDING_PERCENT={percent}: 0 to 100")
+    return percent
+
+
 def kept_months(count: int) -> int:
     """Messages live for up to three months: fewer would drop what is still to be answered for."""
     if count < 0 or 0 < count < 3:
@@ -458,6 +465,8 @@ CARE_NUMBERS = ("3030", "8 (727) 258-83-00")
 # TMF654 bucket; empty: the bonus alone is told
 OPERATOR_BALANCE_URL = web_address(env.str("OPERATOR_BALANCE_URL", default=""))
 OPERATOR_BALANCE_TOKEN = env.str("OPERATOR_BALANCE_TOKEN", default="")
+# A directory import that would end more of the memberships waits until somebody allows it by name (J7).
+IMPORT_MOST_ENDING_PERCENT = most_ending(env.float("IMPORT_MOST_ENDING_PERCENT", default=2))
 USSD_SESSION_SECONDS = env.int("USSD_SESSION_SECONDS", default=180)
 USSD_DEADLINE_SECONDS = 3.0
 

@@ -21,7 +21,10 @@ from smart.lib.safe_csv import escape
 Progress = Callable[[str, int, int], None]
 _LINES_A_BLOCK = 2_000
 _SAVE_EVERY = 20_000
-MOST_VANISHING = 0.05
+MOST_VANISHING = 0.05  # of the live lines
+# So many may end, or be gone, in the smallest base without being asked for: a share of ten people is none.
+_ALWAYS_USUAL = 1
+REASONS = ("vanished", "terminated", "brand", "owner")
 _DRY_RUN = "dry run"  # in place of a refusal
 
 
@@ -32,6 +35,17 @@ class TooManyVanish(Refusal):
     sentence = _(
         "%(vanishing)s of %(live)s lines are missing from this export. If it is whole, allow that and repeat;"
         " if it is a part, import it as one."
+    )
+
+
+class TooManyEnd(Refusal):
+    """More memberships would end than usually do: a mistake in the file is likelier, and an end is for good (J7)."""
+
+    code = "too_many_end"
+    sentence = _(
+        "%(ending)s of %(members)s memberships would end: %(vanished)s because the line is missing, %(terminated)s"
+        " because it is terminated, %(brand)s because it is of another brand, %(owner)s because it has a new owner."
+        " More than %(percent)s %% at once must be allowed by somebody, by this number and by name."
     )
 
 
@@ -80,23 +94,36 @@ def is_staged(run: DirectoryImport) -> bool:
 def preview(run: DirectoryImport) -> dict[str, int]:
     """Count what applying the staged lines would do."""
     vanishing, live = sql.count_vanishing(run.pk) if run.is_full else (0, 0)
-    ending = sql.count_ending(run.pk, is_full=run.is_full)
-    return {**sql.preview(run.pk), "vanishing": vanishing, "live": live, "memberships_ending": ending}
+    return {**sql.preview(run.pk), "vanishing": vanishing, "live": live, **_ending(run)}
 
 
-def check_vanishing(run: DirectoryImport) -> None:
-    """Raise TooManyVanish when a full export lacks more than 5 % of the lines, unless that is allowed."""
+def _ending(run: DirectoryImport) -> dict[str, int]:
+    members, *by_reason = sql.count_ending(run.pk, is_full=run.is_full)
+    reasons = {f"ending_{reason}": count for reason, count in zip(REASONS, by_reason, strict=True)}
+    return {"members": members, "memberships_ending": sum(by_reason), **reasons}
+
+
+def check_losses(run: DirectoryImport) -> None:
+    """Raise TooManyEnd or TooManyVanish when more would be lost than usual, unless somebody has allowed so many."""
+    ending = run.counts.get("memberships_ending", 0)
+    if run.allowed_ending is not None and ending <= run.allowed_ending:
+        return
+    members = run.counts.get("members", 0)
+    if ending > max(members * settings.IMPORT_MOST_ENDING_PERCENT / 100, _ALWAYS_USUAL):
+        reasons = {reason: run.counts.get(f"ending_{reason}", 0) for reason in REASONS}
+        percent = f"{settings.IMPORT_MOST_ENDING_PERCENT:g}"
+        raise TooManyEnd(ending=ending, members=members, percent=percent, **reasons)
     vanishing, live = run.counts.get("vanishing", 0), run.counts.get("live", 0)
-    if run.is_full and not run.may_vanish and vanishing > live * MOST_VANISHING and vanishing > 1:
+    if run.is_full and vanishing > max(live * MOST_VANISHING, _ALWAYS_USUAL):
         raise TooManyVanish(vanishing=vanishing, live=live)
 
 
 def apply(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -> DirectoryImport:
     """Apply the staged lines, a range of numbers a transaction; called again it goes on from the last.
 
-    Raises TooManyVanish before anything is changed.
+    Raises TooManyEnd or TooManyVanish before anything is changed.
     """
-    check_vanishing(run)
+    check_losses(run)
     _require_staged(run)
     while run.watermark < sql.CHUNKS:
         with transaction.atomic():
@@ -131,7 +158,7 @@ def finish(*, run: DirectoryImport, ended: int, now: datetime) -> DirectoryImpor
 
 def refuse(*, run: DirectoryImport, why: str) -> DirectoryImport:
     """Close the import without having changed anything."""
-    run.phase, run.refusal = DirectoryImport.Phase.REFUSED, why[:300]
+    run.phase, run.refusal = DirectoryImport.Phase.REFUSED, why[:600]
     run.save(update_fields=["phase", "refusal"])
     sql.drop_staging(run.pk)
     return run

@@ -140,16 +140,24 @@ def count_vanishing(import_id: int) -> tuple[int, int]:
         return cursor.fetchone()
 
 
-def count_ending(import_id: int, *, is_full: bool) -> int:
-    """Count the memberships that would end: vanished, terminated, another brand, another owner (J7)."""
-    sql = f"""
-    SELECT count(*) FROM enrollment_membership m JOIN enrollment_subscriber s ON s.id = m.subscriber_id
-    LEFT JOIN {staging_table(import_id)} l ON l.msisdn_index = s.msisdn_index
-    WHERE m.left_at IS NULL AND s.ended_at IS NULL AND (
-        (l.line IS NULL AND %s) OR (NOT l.is_rejected AND (l.brand <> 'activ' OR l.line_status = 'terminated'
-        OR l.line_activated_on > s.line_activated_on)))
+def count_ending(import_id: int, *, is_full: bool) -> tuple[int, ...]:
+    """Return how many memberships there are, and how many would end, each for its first reason (J7).
+
+    The reasons are operations.REASONS: vanished, terminated, another brand, another owner.
     """
-    return int(_value(sql, [is_full]))
+    sql = f"""
+    SELECT count(*), count(*) FILTER (WHERE reason = 1), count(*) FILTER (WHERE reason = 2),
+           count(*) FILTER (WHERE reason = 3), count(*) FILTER (WHERE reason = 4)
+    FROM enrollment_membership m JOIN enrollment_subscriber s ON s.id = m.subscriber_id
+    LEFT JOIN {staging_table(import_id)} l ON l.msisdn_index = s.msisdn_index,
+    LATERAL (SELECT CASE WHEN l.line IS NULL THEN CASE WHEN %s THEN 1 END WHEN l.is_rejected THEN NULL
+        WHEN l.line_status = 'terminated' THEN 2 WHEN l.brand <> 'activ' THEN 3
+        WHEN l.line_activated_on > s.line_activated_on THEN 4 END AS reason) AS why
+    WHERE m.left_at IS NULL AND s.ended_at IS NULL
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [is_full])
+        return cursor.fetchone()
 
 
 _BEYOND = b"\xff" * 17  # greater than any index of 16 bytes

@@ -9,6 +9,7 @@ ACTIONS = {
     "opt_out": _("ended the membership"),
     "publish_consent_text": _("published a consent text"),
     "import_directory": _("imported the directory"),
+    "allow_ending": _("allowed an import to end many memberships"),
     "issue_key": _("issued an API key"),
     "revoke_key": _("revoked an API key"),
     "service_text_changed": _("changed a service message"),

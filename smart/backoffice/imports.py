@@ -30,7 +30,12 @@ COUNTS = {
     "unchanged": gettext_lazy("unchanged lines"),
     "recycled": gettext_lazy("numbers with a new owner"),
     "vanishing": gettext_lazy("lines no longer there"),
+    "members": gettext_lazy("memberships"),
     "memberships_ending": gettext_lazy("memberships that end"),
+    "ending_vanished": gettext_lazy("of them because the line is missing"),
+    "ending_terminated": gettext_lazy("of them because it is terminated"),
+    "ending_brand": gettext_lazy("of them because it is of another brand"),
+    "ending_owner": gettext_lazy("of them because it has a new owner"),
     "duplicates": gettext_lazy("identical lines again"),
     "superseded": gettext_lazy("lines with another of the same number below"),
     "rejected": gettext_lazy("rejected lines"),
@@ -46,7 +51,23 @@ class UploadForm(forms.Form):
     is_full = forms.BooleanField(
         label=gettext_lazy("This is the full export: lines missing from it are gone"), required=False, initial=True
     )
-    may_vanish = forms.BooleanField(label=gettext_lazy("More than 5 % of the lines may be gone"), required=False)
+
+
+class AllowForm(forms.Form):
+    """The number of memberships that end, keyed in by whoever answers for it."""
+
+    ending = forms.IntegerField(label=gettext_lazy("Memberships that end"), min_value=0)
+
+    def __init__(self, *args: Any, expected: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._expected = expected
+
+    def clean_ending(self) -> int:
+        """Take no other number than the one shown."""
+        ending: int = self.cleaned_data["ending"]
+        if ending != self._expected:
+            raise forms.ValidationError(_("This is not the number of memberships that would end."))
+        return ending
 
 
 def page(permission: str) -> Any:
@@ -86,8 +107,7 @@ def _upload(request: HttpRequest, data: dict[str, Any]) -> DirectoryImport:
             path=path,
             file_name=file.name or "",
             is_full=data["is_full"],
-            may_vanish=data["may_vanish"],
-            by=f"staff:{request.user.get_username()}",
+            by=_by(request),
             now=clock.now(),
             takes_up=False,
         )
@@ -96,10 +116,17 @@ def _upload(request: HttpRequest, data: dict[str, Any]) -> DirectoryImport:
         raise
 
 
+def _by(request: HttpRequest) -> str:
+    return f"staff:{request.user.get_username()}"
+
+
 @page(_SEE)
 def one(request: HttpRequest, import_id: int) -> HttpResponse:
     """An import: its progress, its preview, its end."""
-    run = get_object_or_404(DirectoryImport, pk=import_id)
+    return _page(request, get_object_or_404(DirectoryImport, pk=import_id))
+
+
+def _page(request: HttpRequest, run: DirectoryImport, form: AllowForm | None = None) -> HttpResponse:
     counts = [(name, meaning, run.counts.get(name, 0)) for name, meaning in COUNTS.items()]
     return _render(
         request,
@@ -110,15 +137,20 @@ def one(request: HttpRequest, import_id: int) -> HttpResponse:
         is_dry=operations.is_dry_run(run),
         counts=counts,
         hindrance=_hindrance(run) if _awaits_decision(run) else "",
+        form=form or AllowForm(expected=_ending(run)),
         is_moving=run.phase in (Phase.UPLOADED, Phase.APPLYING) or (run.phase == Phase.STAGED and run.is_confirmed),
         may_decide=_awaits_decision(run) and request.user.has_perm(_ADD),
     )
 
 
+def _ending(run: DirectoryImport) -> int:
+    return int(run.counts.get("memberships_ending", 0))
+
+
 def _hindrance(run: DirectoryImport) -> str:
     """Why what is shown would be refused; "" when it would not."""
     try:
-        operations.check_vanishing(run)
+        operations.check_losses(run)
     except Refusal as refusal:
         return str(refusal)
     return ""
@@ -144,10 +176,24 @@ def confirm(request: HttpRequest, import_id: int) -> HttpResponse:
     if not directory.is_upload(run):
         raise Http404
     try:
-        operations.check_vanishing(run)
+        operations.check_losses(run)
         DirectoryImport.objects.filter(pk=run.pk, phase=Phase.STAGED).update(is_confirmed=True)
     except Refusal as refusal:
         messages.error(request, str(refusal))
+    return redirect("imports:one", import_id)
+
+
+@page(_ADD)
+@require_POST
+def allow(request: HttpRequest, import_id: int) -> HttpResponse:
+    """Let as many memberships end as the preview shows; whoever keys in their number answers for it."""
+    run = get_object_or_404(DirectoryImport, pk=import_id)
+    if not _awaits_decision(run):
+        raise Http404
+    form = AllowForm(request.POST, expected=_ending(run))
+    if not form.is_valid():
+        return _page(request, run, form)
+    directory.allow_ending(run=run, ending=form.cleaned_data["ending"], by=_by(request), now=clock.now())
     return redirect("imports:one", import_id)
 
 

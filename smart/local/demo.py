@@ -48,7 +48,7 @@ def load(*, now: datetime, say: Callable[[str], object] = lambda _: None) -> boo
         return False
     say("Importing the directory of subscribers.")
     with directory.alone():
-        run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, may_vanish=False, by="demo", now=now)
+        run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, by="demo", now=now)
         directory.carry_out(run=run, by="demo", now=now)
     past.load(now=now, say=say)
     say("Letting people join, activate and leave.")

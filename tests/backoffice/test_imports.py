@@ -13,6 +13,7 @@ from django.test import Client
 
 from enrollment.models import DirectoryImport, Membership, Subscriber
 from smart import directory
+from smart.access.models import AuditEvent
 from smart.jobs.models import JobRun
 from tests.bonuses.conftest import Member
 
@@ -49,14 +50,15 @@ def test_what_would_be_refused_is_said_and_not_offered(staff: Client, people: li
     told = staff.get(page).content.decode()
 
     assert "10 of 10 lines" in told
-    assert "upload the file again and tick" in told
+    assert "key in how many memberships end" in told
     assert "Apply this" not in told
     assert "Discard" in told
 
 
 def test_memberships_that_would_end_are_told_of_before(staff: Client, people: list[Subscriber], now: datetime) -> None:
-    page = upload(staff, f"{HEADER}77010000099;activ;active\n", now, may_vanish="on")
+    page = upload(staff, f"{HEADER}77010000099;activ;active\n", now)
 
+    staff.post(f"{page}allow/", {"ending": "1"})
     told = staff.get(page).content.decode()
 
     assert "do not come back by another import" in told
@@ -66,9 +68,35 @@ def test_memberships_that_would_end_are_told_of_before(staff: Client, people: li
     assert Membership.objects.get().left_at is not None
 
 
+def test_an_unusual_loss_is_allowed_by_keying_in_its_number(
+    staff: Client, people: list[Subscriber], make_member: Member, now: datetime
+) -> None:
+    make_member()
+    page = upload(staff, f"{HEADER}77010000099;activ;active\n", now)
+    told = staff.get(page).content.decode()
+
+    wrong = staff.post(f"{page}allow/", {"ending": "1"})
+    refused = staff.post(f"{page}confirm/", follow=True).content.decode()
+    directory.work_off(now=now)
+
+    assert "2 of 2 memberships would end: 2 because the line is missing" in told
+    assert "This is not the number" in wrong.content.decode()
+    assert "memberships would end" in refused
+    assert not Membership.objects.exclude(left_at=None).exists()
+    assert not AuditEvent.objects.filter(action="allow_ending").exists()
+
+    staff.post(f"{page}allow/", {"ending": "2"})
+    staff.post(f"{page}confirm/")
+    directory.work_off(now=now)
+
+    assert Membership.objects.exclude(left_at=None).count() == 2
+    event = AuditEvent.objects.get(action="allow_ending")
+    assert (event.by, event.details["allowed"]) == ("staff:root", 2)
+
+
 def test_lines_that_name_nobody_are_told_of(staff: Client, people: list[Subscriber], now: datetime) -> None:
     """J7: who stands in them would be taken for gone."""
-    page = upload(staff, f"{HEADER}7,7010E+10;activ;active\n77010000099;activ\n", now, may_vanish="on")
+    page = upload(staff, f"{HEADER}7,7010E+10;activ;active\n77010000099;activ\n", now)
 
     told = " ".join(staff.get(page).content.decode().split())
 

@@ -14,11 +14,12 @@ from django.db import connection
 from bonuses.models import Grant
 from enrollment import operations as enrollment
 from enrollment.directory import operations
-from enrollment.directory.operations import StagingLost, TooManyVanish
+from enrollment.directory.operations import StagingLost, TooManyEnd, TooManyVanish
 from enrollment.directory.parsing import UnusableFile
 from enrollment.directory.sql import staging_table
 from enrollment.models import ConsentEvent, DirectoryImport, Membership, Subscriber
 from smart import directory, programme
+from smart.access.models import AuditEvent
 from smart.lib.msisdn import Msisdn
 from tests.races import race
 
@@ -34,7 +35,7 @@ def _media(tmp_path: Path, settings: object) -> None:
 
 @pytest.fixture
 def imported(tmp_path: Path, now: datetime) -> Import:
-    """Import lines below the usual header; keywords: header, encoding, is_full, may_vanish, is_dry."""
+    """Import lines below the usual header; keywords: header, encoding, is_full, is_allowed, is_dry."""
 
     def run(*lines: str, header: str = HEADER, encoding: str = "utf-8-sig", **options: bool) -> DirectoryImport:
         path = tmp_path / "export.csv"
@@ -43,10 +44,11 @@ def imported(tmp_path: Path, now: datetime) -> Import:
             path=path,
             file_name="export.csv",
             is_full=options.get("is_full", True),
-            may_vanish=options.get("may_vanish", True),
             by="test",
             now=now,
         )
+        if options.get("is_allowed", True):
+            directory.allow_ending(run=started, ending=10_000, by="test", now=now)
         if options.get("is_dry"):
             return directory.preview(run=started, now=now)
         return directory.carry_out(run=started, by="test", now=now)
@@ -295,7 +297,7 @@ def test_a_broken_byte_spoils_its_own_field_only(tmp_path: Path, now: datetime) 
     spoiled = line(town="Алматы").encode().replace("маты".encode(), b"\xff\xfe", 1)
     good = [line(f"770100000{n:02}", town="Көкшетау").encode() for n in range(10, 20)]
     path.write_bytes(b"\r\n".join([HEADER.encode(), spoiled, *good, b""]))
-    started = directory.begin(path=path, file_name="e.csv", is_full=True, may_vanish=True, by="test", now=now)
+    started = directory.begin(path=path, file_name="e.csv", is_full=True, by="test", now=now)
 
     run = directory.carry_out(run=started, by="test", now=now)
 
@@ -328,10 +330,123 @@ def test_a_cut_file_is_refused_before_anything_changes(imported: Import) -> None
     imported(*(line(f"770100000{n:02}") for n in range(10, 50)))
 
     with pytest.raises(TooManyVanish):
-        imported(*(line(f"770100000{n:02}", tariff="B") for n in range(10, 40)), may_vanish=False)
+        imported(*(line(f"770100000{n:02}", tariff="B") for n in range(10, 40)), is_allowed=False)
 
     assert not Subscriber.objects.filter(tariff="B").exists()
     assert not Subscriber.objects.filter(line_status="gone").exists()
+
+
+@pytest.fixture
+def members(imported: Import, now: datetime) -> list[str]:
+    """Fifty members, and ten who are none."""
+    numbers = [f"77010001{n:03}" for n in range(60)]
+    imported(*(line(number) for number in numbers))
+    shown = enrollment.Shown(enrollment.current_consent_text(), "kk")
+    for number in numbers[:50]:
+        programme.enroll(subscriber=the(number), shown=shown, session="s", key="1", by="test", now=now)
+    return numbers
+
+
+LOSSES = {
+    "vanished": lambda number: None,
+    "terminated": lambda number: line(number, status="terminated"),
+    "brand": lambda number: line(number, brand="Kcell"),
+    "owner": lambda number: line(number, since="2026-11-01"),
+}
+
+
+def lost(numbers: list[str], count: int, *reasons: str) -> list[str]:
+    """A full export in which so many members are lost, for each of the reasons in turn."""
+    losses = [LOSSES[reasons[n % len(reasons)]](number) for n, number in enumerate(numbers[:count])]
+    return [text for text in losses if text is not None] + [line(number) for number in numbers[count:]]
+
+
+@pytest.mark.parametrize("reasons", [*((reason,) for reason in LOSSES), tuple(LOSSES)], ids="-".join)
+def test_an_export_that_would_end_too_many_memberships_for_whatever_reason_changes_nothing(
+    imported: Import, members: list[str], reasons: tuple[str, ...]
+) -> None:
+    before = list(Subscriber.objects.order_by("pk").values())
+
+    with pytest.raises(TooManyEnd) as caught:
+        imported(*lost(members, 4, *reasons), is_allowed=False)
+
+    assert caught.value.details == {"ending": 4, "members": 50, "percent": "2"} | {
+        reason: 4 // len(reasons) if reason in reasons else 0 for reason in LOSSES
+    }
+    assert Membership.objects.filter(left_at=None).count() == 50
+    assert list(Subscriber.objects.order_by("pk").values()) == before
+
+
+def test_a_partial_export_is_held_to_the_same_share(imported: Import, members: list[str]) -> None:
+    terminated = [line(number, status="terminated") for number in members[:2]]
+
+    with pytest.raises(TooManyEnd, match="2 of 50 memberships would end"):
+        imported(*terminated, is_full=False, is_allowed=False)
+
+
+@pytest.mark.parametrize(("percent", "passes"), [(2, False), (3.9, False), (4, True), (0, False)])
+def test_the_share_is_a_setting(
+    imported: Import, members: list[str], settings: object, percent: float, passes: bool
+) -> None:
+    settings.IMPORT_MOST_ENDING_PERCENT = percent
+    lines = lost(members, 2, "terminated")
+
+    if passes:
+        assert imported(*lines, is_allowed=False).counts["memberships_ended"] == 2
+    else:
+        with pytest.raises(TooManyEnd):
+            imported(*lines, is_allowed=False)
+
+
+def test_a_single_membership_ends_in_the_smallest_base(imported: Import, member: Subscriber) -> None:
+    run = imported(line(status="terminated"), line("77010000002"), is_allowed=False)
+
+    assert run.counts["memberships_ended"] == 1
+
+
+@pytest.mark.parametrize("allowed", [2, 3])
+def test_what_somebody_allowed_ends_and_no_more(
+    imported: Import, members: list[str], now: datetime, allowed: int
+) -> None:
+    path = Path(DirectoryImport.objects.get().path)
+    path.write_text("\n".join((HEADER, *lost(members, 3, "terminated"))))
+    command = ["import_subscribers", str(path), "--allow-ending", str(allowed), "--by", "Aigul"]
+
+    if allowed < 3:
+        with pytest.raises(CommandError, match="3 of 50 memberships would end: 0 because the line is missing, 3 "):
+            call_command(*command, stdout=StringIO())
+    else:
+        call_command(*command, stdout=StringIO())
+
+    assert Membership.objects.exclude(left_at=None).count() == (3 if allowed == 3 else 0)
+    event = AuditEvent.objects.get(action="allow_ending", by="command:Aigul")
+    assert event.details == {"allowed": allowed, "memberships_ending": 3, "members": 50, "vanishing": 0}
+    run = DirectoryImport.objects.latest("pk")
+    assert event.subject == f"import:{run.pk}"
+    assert (run.allowed_ending, run.allowed_by) == (allowed, "command:Aigul")
+
+
+@pytest.mark.parametrize(
+    "flags", [["--allow-ending", "3"], ["--by", "Aigul"], ["--allow-ending", "3", "--by", " "],
+              ["--allow-ending", "-1", "--by", "Aigul"]], ids=["nobody", "nothing", "a-blank-name", "negative"],
+)  # fmt: skip
+def test_an_allowance_has_a_number_and_a_name(imported: Import, flags: list[str]) -> None:
+    path = DirectoryImport.objects.get(pk=imported(line()).pk).path
+
+    with pytest.raises(CommandError, match="belong together"):
+        call_command("import_subscribers", path, *flags, stdout=StringIO())
+
+    assert DirectoryImport.objects.count() == 1
+
+
+def test_lines_that_are_no_members_are_let_go_by_the_same_allowance(imported: Import) -> None:
+    imported(*(line(f"770100000{n:02}") for n in range(10, 50)))
+    path = Path(DirectoryImport.objects.get().path)
+    path.write_text(f"{HEADER}\n{line('77010000010')}\n")
+
+    call_command("import_subscribers", str(path), "--allow-ending", "0", "--by", "Aigul", stdout=StringIO())
+
+    assert Subscriber.objects.filter(line_status="gone").count() == 39
 
 
 def test_a_file_without_the_columns_is_refused(imported: Import) -> None:
@@ -433,7 +548,7 @@ def test_an_import_whose_staging_is_lost_on_the_way_marks_nobody_gone(
 
 
 def test_a_preview_that_another_import_has_overtaken_is_made_again(imported: Import, now: datetime) -> None:
-    old = imported(line("77010000001"), is_dry=True, may_vanish=False)
+    old = imported(line("77010000001"), is_dry=True, is_allowed=False)
     imported(*[line(f"7701000{n:04}") for n in range(20)])
     Path(old.path).write_text(f"{HEADER}\n{line('77010000001')}\n")
 

@@ -19,7 +19,12 @@ _MEANING = {
     "unchanged": "unchanged lines",
     "recycled": "numbers with a new owner",
     "vanishing": "lines no longer there",
-    "memberships_ending": "memberships that end",
+    "members": "memberships",
+    "memberships_ending": "of them would end",
+    "ending_vanished": "  because the line is missing",
+    "ending_terminated": "  because it is terminated",
+    "ending_brand": "  because it is of another brand",
+    "ending_owner": "  because it has a new owner",
     "duplicates": "identical lines again",
     "superseded": "lines with another of the same number below",
     "rejected": "rejected lines",
@@ -38,13 +43,24 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument("--partial", action="store_true", help="the file is a part: missing lines mean nothing")
         parser.add_argument("--dry-run", action="store_true", help="tell what would change, change nothing")
-        parser.add_argument("--allow-vanishing", action="store_true", help="more than 5 %% of the lines may be gone")
+        parser.add_argument(
+            "--allow-ending",
+            type=int,
+            metavar="COUNT",
+            help="so many memberships may end, and any number of lines be gone",
+        )
+        parser.add_argument("--by", metavar="NAME", default="", help="who allows it, for the audit trail")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Preview or carry out; a rejected line is no failure, an unusable file is (exit code 1)."""
         path: Path = options["file"]
         if not path.is_file():
             raise CommandError("There is no such file.")
+        allowed, name = options["allow_ending"], options["by"].strip()
+        if (allowed is None) != (not name) or (allowed or 0) < 0:
+            raise CommandError(
+                "--allow-ending COUNT, from 0 on, and --by NAME belong together: somebody answers for it."
+            )
         with translation.override("en"):
             try:
                 with directory.alone():
@@ -59,7 +75,6 @@ class Command(BaseCommand):
             path=path.resolve(),
             file_name=path.name,
             is_full=not options["partial"],
-            may_vanish=options["allow_vanishing"],
             by="directory",
             now=now,
             takes_up=not options["dry_run"],
@@ -70,6 +85,9 @@ class Command(BaseCommand):
             operations.end_dry_run(run=run)
             self.stdout.write("Dry run: nothing was changed.")
             return
+        if options["allow_ending"] is not None:
+            by = f"command:{options['by'].strip()}"
+            directory.allow_ending(run=run, ending=options["allow_ending"], by=by, now=now)
         try:
             directory.carry_out(run=run, by="directory", now=now, progress=self._progress)
         except Refusal as refusal:
