@@ -1,9 +1,7 @@
 """The care desk (P4): every look-up has a reason and is audited; one page tells everything."""
 
-import time
 from collections.abc import Callable
-from datetime import datetime
-from types import SimpleNamespace
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -17,7 +15,7 @@ from tests.bonuses.test_debits import ask
 from tests.surveys.conftest import answered_survey
 from tests.ussd.conftest import Gateway
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_clock")]
+pytestmark = pytest.mark.django_db
 HOME = "40102"
 PAGE = "/admin/care/"
 
@@ -121,13 +119,12 @@ def test_nothing_is_done_without_a_look_up(agent: Client, anna: Subscriber) -> N
 
 @pytest.mark.parametrize(("minutes", "holds"), [(29, True), (31, False)])
 def test_a_look_up_holds_for_half_an_hour(
-    agent: Client, anna: Subscriber, monkeypatch: pytest.MonkeyPatch, minutes: int, holds: bool
+    agent: Client, anna: Subscriber, now: datetime, at: Callable[[datetime], None], minutes: int, holds: bool
 ) -> None:
     """P4."""
-    present = time.time()
     page = look_up(agent)
 
-    monkeypatch.setattr("smart.care.views.time", SimpleNamespace(time=lambda: present + minutes * 60))
+    at(now + timedelta(minutes=minutes))
 
     assert ("<strong>480</strong>" in agent.get(page).content.decode()) is holds
     assert agent.get(f"{page}leave/").status_code == (200 if holds else 403)
