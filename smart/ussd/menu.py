@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from smart.ussd.dial import Code
+from smart.ussd.request import Code
 from smart.ussd.screens import bonus, membership, surveys
 from smart.ussd.visit import Answer, Screen, Visit, WrongKey
 

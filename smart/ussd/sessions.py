@@ -10,10 +10,12 @@ from django.conf import settings
 from django.db import connection
 from psycopg.types.json import Jsonb
 
-from smart.access.auth import Caller, NotAuthenticated
+from smart.access.auth import NotAuthenticated
 from smart.lib import astana, partitions, statements
-from smart.ussd.dial import Reply
+from smart.lib.logs import mask_numbers
+from smart.ussd.request import GatewayRequest, Reply
 
+_DIALED_LIMIT = 182
 _COLUMNS = (
     "id, msisdn_index, subscriber_id, language, touched_at, visited_plmn, screen, context, sequence, taken, turn, steps"
 )
@@ -75,12 +77,21 @@ class Raced(Exception):
         self.nonce_is_kept = nonce_is_kept
 
 
-def load(client_id: int, session_id: str, *, lock: bool = False) -> Session | None:
-    """Read a session; with `lock` for the transaction under way."""
+def load(client_id: int, session_id: str) -> Session | None:
+    """Read a session."""
     sql = f"SELECT {_COLUMNS} FROM ussd_ussdsession WHERE client_id = %s AND session_id = %s"
-    row = statements.fetch_one(f"{sql} FOR UPDATE" if lock else sql, [client_id, session_id])
-    if row is None:
-        return None
+    row = statements.fetch_one(sql, [client_id, session_id])
+    return _read(row) if row is not None else None
+
+
+def lock(session: Session) -> None:
+    """Hold the session's row until the transaction under way ends. Raises Raced when it has moved on."""
+    row = statements.fetch_one("SELECT turn FROM ussd_ussdsession WHERE id = %s FOR UPDATE", [session.id])
+    if row is None or row[0] != session.turn:
+        raise Raced
+
+
+def _read(row: tuple[Any, ...]) -> Session:
     session = Session(*row)
     session.msisdn_index = bytes(session.msisdn_index)
     session.context, session.steps = _decoded(session.context), _decoded(session.steps)
@@ -113,16 +124,28 @@ SELECT %(nonce)s::text = '' OR EXISTS (SELECT FROM seen), EXISTS (SELECT FROM mo
 _STEP_UNSIGNED = _STEP + ", (SELECT set_config FROM quick)"
 
 
-def record(session: Session, *, step: list[str], caller: Caller | None, now: datetime, durable: bool) -> None:
-    """Write a step and what the session waits for; remember the request's nonce in the same statement.
+def record(
+    session: Session,
+    request: GatewayRequest,
+    *,
+    typed: str,
+    reply: Reply,
+    now: datetime,
+    durable: bool = False,
+    remembers_nonce: bool = False,
+) -> None:
+    """Write a step and what the session waits for; with `remembers_nonce` the request's nonce in the same statement.
 
-    `caller` is None when its nonce is remembered already. Raises NotAuthenticated for a replayed request,
-    Raced when a twin was quicker.
+    Raises NotAuthenticated for a replayed request, Raced when a twin was quicker.
     """
+    step = _step(request, typed, reply, now)
+    session.sequence = request.sequence if request.sequence is not None else session.sequence
+    session.taken = request.cumulative if request.cumulative is not None else session.taken
+    nonce = request.caller.nonce if remembers_nonce else ""
     parameters = {
         "commit": "on" if durable else "off",
-        "key_id": caller.key_id if caller else "",
-        "nonce": caller.nonce if caller else "",
+        "key_id": request.caller.key_id,
+        "nonce": nonce,
         "now": now,
         "language": session.language,
         "screen": session.screen,
@@ -133,59 +156,50 @@ def record(session: Session, *, step: list[str], caller: Caller | None, now: dat
         "id": session.id,
         "turn": session.turn,
     }
-    statement = _STEP if parameters["nonce"] else _STEP_UNSIGNED
-    is_new, is_moved, *_ = statements.fetch_one(statement, parameters) or (False, False)
+    is_new, is_moved, *_ = statements.fetch_one(_STEP if nonce else _STEP_UNSIGNED, parameters) or (False, False)
     if not is_new:
         raise NotAuthenticated
     if not is_moved:
-        raise Raced(nonce_is_kept=caller is not None)
+        raise Raced(nonce_is_kept=remembers_nonce)
     session.turn += 1
     session.touched_at = now
     session.steps.append(step)
+
+
+def _step(request: GatewayRequest, typed: str, reply: Reply, now: datetime) -> list[str]:
+    """A step as it is kept: [token, input, action, text, at]."""
+    return [request.token, mask_numbers(typed), reply.action, reply.text, now.isoformat(timespec="milliseconds")]
 
 
 _OPEN = f"""
 INSERT INTO ussd_ussdsession
     (client_id, session_id, msisdn_index, subscriber_id, language, opened_at, touched_at, dialed, visited_plmn,
      screen, page, context, sequence, taken, turn, steps)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, '', 0, '{{}}', %s, %s, 0, '[]')
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, '', 0, '{{}}', 0, '', 0, '[]')
 ON CONFLICT (client_id, session_id) DO NOTHING
 RETURNING {_COLUMNS}
 """
 
 
 def open_session(
-    *,
-    caller: Caller,
-    session_id: str,
-    msisdn_index: bytes,
-    subscriber_id: int | None,
-    language: str,
-    dialed: str,
-    visited_plmn: str,
-    sequence: int,
-    taken: str,
-    now: datetime,
+    request: GatewayRequest, *, msisdn_index: bytes, subscriber_id: int | None, language: str, now: datetime
 ) -> Session:
     """Make the session's row in the transaction under way. Raises Raced when it is there already."""
     values = [
-        caller.client_id,
-        session_id,
+        request.caller.client_id,
+        request.session_id,
         msisdn_index,
         subscriber_id,
         language,
         now,
         now,
-        dialed,
-        visited_plmn,
+        request.typed[:_DIALED_LIMIT],
+        request.visited_plmn,
     ]
-    row = statements.fetch_one(_OPEN, [*values, sequence, taken])
+    row = statements.fetch_one(_OPEN, values)
     if row is None:
         raise Raced
-    session = Session(*row)
-    session.msisdn_index = bytes(session.msisdn_index)
-    session.context, session.steps = _decoded(session.context), _decoded(session.steps)
-    return session
+    return _read(row)
 
 
 _FILE = """
@@ -219,14 +233,14 @@ WHERE NOT EXISTS (
 def filed_steps(*, client_id: int, session_id: str, subscriber_id: int | None, now: datetime) -> list[list[str]] | None:
     """Return this subscriber's steps under a session's name filed within a day; None when there is no such name."""
     since = now - _REMEMBERED
-    given: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "client": client_id,
         "session": session_id,
         "since": since,
         "month": astana.month_of(since),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_FILED, given)
+        cursor.execute(_FILED, parameters)
         rows = cursor.fetchall()
     if not rows:
         return None
@@ -234,29 +248,22 @@ def filed_steps(*, client_id: int, session_id: str, subscriber_id: int | None, n
 
 
 def file_turned_away(
-    *,
-    client_id: int,
-    session_id: str,
-    subscriber_id: int | None,
-    dialed: str,
-    language: str,
-    step: list[str],
-    now: datetime,
+    request: GatewayRequest, *, subscriber_id: int | None, language: str, reply: Reply, now: datetime
 ) -> None:
     """Keep a dial that was ended without a session, or a step that did not fit its session; once if sent again."""
-    given: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "month": astana.month_of(now),
-        "client": client_id,
-        "session": session_id,
+        "client": request.caller.client_id,
+        "session": request.session_id,
         "subscriber": subscriber_id,
-        "dialed": dialed,
+        "dialed": request.typed[:_DIALED_LIMIT],
         "language": language,
         "now": now,
-        "steps": Jsonb([step]),
-        "token": step[0],
+        "steps": Jsonb([_step(request, request.typed, reply, now)]),
+        "token": request.token,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_FILE_TURNED_AWAY, given)
+        cursor.execute(_FILE_TURNED_AWAY, parameters)
 
 
 def file_finished(*, now: datetime) -> int:

@@ -21,10 +21,10 @@ from rest_framework.views import APIView
 from smart.access import auth
 from smart.access.models import ApiClient
 from smart.lib import clock, problems
-from smart.ussd import deadline, engine, schema, sessions
-from smart.ussd.dial import Dial, Reply
+from smart.ussd import deadline, endings, engine, schema, sessions
 from smart.ussd.dialects import africastalking, comviva, native
 from smart.ussd.dialects.native import BadRequest
+from smart.ussd.request import GatewayRequest, Reply
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +86,9 @@ class GatewayView(APIView, ABC):
         """Answer while the database is too slow or away: nothing was done, and who calls may not be known either."""
 
 
-def ask(dial: Dial) -> Reply:
+def ask(request: GatewayRequest) -> Reply:
     """Ask the engine, now."""
-    return engine.answer(dial, now=clock.now())
+    return engine.answer(request, now=clock.now())
 
 
 class NativeView(GatewayView):
@@ -119,7 +119,7 @@ class NativeView(GatewayView):
 
     def try_again(self, body: bytes) -> HttpResponse:
         """An end that asks to try again."""
-        return self.answer(engine.try_again())
+        return self.answer(endings.try_again())
 
     def answer(self, reply: Reply) -> HttpResponse:
         """Wrap the reply."""
@@ -145,12 +145,12 @@ class AfricasTalkingView(GatewayView):
         caller = auth.by_key(request, ApiClient.Kind.USSD)
         form = africastalking.read(request, body)
         return self.answer(
-            engine.farewell() if africastalking.is_notice(form) else ask(africastalking.parse(form, caller))
+            endings.farewell() if africastalking.is_notice(form) else ask(africastalking.parse(form, caller))
         )
 
     def try_again(self, body: bytes) -> HttpResponse:
         """An END that asks to try again."""
-        return self.answer(engine.try_again())
+        return self.answer(endings.try_again())
 
     def answer(self, reply: Reply) -> HttpResponse:
         """Wrap the reply."""
@@ -176,12 +176,12 @@ class ComvivaView(GatewayView):
         caller = auth.by_key(request, ApiClient.Kind.USSD)
         fields = comviva.read(body)
         return self.answer(
-            engine.farewell() if comviva.is_notice(fields) else ask(comviva.parse(fields, caller)), fields
+            endings.farewell() if comviva.is_notice(fields) else ask(comviva.parse(fields, caller)), fields
         )
 
     def try_again(self, body: bytes) -> HttpResponse:
         """An FB that asks to try again."""
-        return self.answer(engine.try_again(), comviva.read(body))
+        return self.answer(endings.try_again(), comviva.read(body))
 
     def answer(self, reply: Reply, fields: dict[str, str]) -> HttpResponse:
         """Wrap the reply."""

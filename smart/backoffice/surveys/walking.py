@@ -1,6 +1,7 @@
 """The way through a questionnaire as a member would go it by USSD, with nothing recorded: keys in, screens out.
 
-It turns pages and reads keys as smart.ussd.engine does, and leads on as surveys.answering does, by surveys.flow alone.
+It turns pages and reads keys as smart.ussd.paging and smart.ussd.navigation do, and leads on as surveys.answering
+does, by surveys.flow alone.
 """
 
 from collections.abc import Iterable

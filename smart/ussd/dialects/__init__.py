@@ -1,1 +1,1 @@
-"""One file a gateway protocol: its request becomes a Dial, a Reply becomes its answer."""
+"""One file a gateway protocol: its request becomes a GatewayRequest, a Reply becomes its answer."""

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 
 from smart.access.auth import Caller
-from smart.ussd.dial import Dial, Reply, parse_code
 from smart.ussd.dialects.native import BadRequest, is_storable, read_msisdn
+from smart.ussd.request import GatewayRequest, Reply, parse_code
 
 _LIMITS = {"sessionId": 128, "phoneNumber": 40, "networkCode": 16, "serviceCode": 182, "text": 1000}
 
@@ -39,7 +39,7 @@ def is_notice(form: Mapping[str, str]) -> bool:
     return any(name in form for name in _OF_A_NOTICE)
 
 
-def parse(form: Mapping[str, str], caller: Caller) -> Dial:
+def parse(form: Mapping[str, str], caller: Caller) -> GatewayRequest:
     """Read sessionId, phoneNumber, networkCode, serviceCode, text. Raises BadRequest."""
     fields = {name: form.get(name, "") for name in _LIMITS}
     for name, value in fields.items():
@@ -51,7 +51,7 @@ def parse(form: Mapping[str, str], caller: Caller) -> Dial:
     if code is None:
         raise BadRequest(serviceCode="A code such as *555# is required.")
     text = fields["text"].strip().removesuffix("#").removeprefix("*")
-    return Dial(
+    return GatewayRequest(
         caller=caller,
         session_id=fields["sessionId"],
         msisdn=read_msisdn(fields["phoneNumber"]),

@@ -7,8 +7,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from smart.access.auth import Caller
-from smart.ussd.dial import Dial, Reply, parse_code
 from smart.ussd.dialects.native import BadRequest, is_storable, read_msisdn
+from smart.ussd.request import GatewayRequest, Reply, parse_code
 
 _LIMITS = {"sessionId": 128, "transactionId": 128, "msisdn": 40, "newRequest": 1, "subscriberInput": 182}
 
@@ -18,8 +18,8 @@ def is_notice(fields: Mapping[str, str]) -> bool:
     return fields["flowState"].upper() == "FE"
 
 
-def parse(fields: Mapping[str, str], caller: Caller) -> Dial:
-    """Make a Dial of the fields. Raises BadRequest."""
+def parse(fields: Mapping[str, str], caller: Caller) -> GatewayRequest:
+    """Make a request of the fields. Raises BadRequest."""
     typed = fields["subscriberInput"]
     token = f"{fields['transactionId']}:{typed}"
     number = read_msisdn(fields["msisdn"])
@@ -27,7 +27,7 @@ def parse(fields: Mapping[str, str], caller: Caller) -> Dial:
     code = parse_code(typed) if is_new else None
     if is_new and code is None:
         raise BadRequest(subscriberInput="A code such as *555# is required.")
-    return Dial(
+    return GatewayRequest(
         caller=caller,
         session_id=fields["sessionId"],
         msisdn=number,

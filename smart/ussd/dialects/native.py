@@ -5,7 +5,7 @@ from typing import Any
 
 from smart.access.auth import Caller
 from smart.lib import msisdn, strict
-from smart.ussd.dial import Dial, Reply, parse_code
+from smart.ussd.request import GatewayRequest, Reply, parse_code
 
 _MAX_SEQUENCE = 2**31 - 1
 
@@ -18,7 +18,7 @@ class BadRequest(Exception):
         self.errors = errors
 
 
-def parse(body: bytes, session_id: str, caller: Caller) -> Dial:
+def parse(body: bytes, session_id: str, caller: Caller) -> GatewayRequest:
     """Read {msisdn, dialed | input, sequence, visited_plmn?}. Raises BadRequest."""
     data = _decode(body)
     number = _string(data, "msisdn", limit=40)
@@ -36,11 +36,11 @@ def parse(body: bytes, session_id: str, caller: Caller) -> Dial:
         "visited_plmn": _string(data, "visited_plmn", limit=6) if data.get("visited_plmn") is not None else "",
     }
     if "input" in data:
-        return Dial(key=_string(data, "input", limit=182), **common)
+        return GatewayRequest(key=_string(data, "input", limit=182), **common)
     code = parse_code(_string(data, "dialed", limit=182))
     if code is None:
         raise BadRequest(dialed="A code such as *555*1# is required.")
-    return Dial(code=code, **common)
+    return GatewayRequest(code=code, **common)
 
 
 def read_msisdn(text: str) -> msisdn.Msisdn | None:

@@ -1,10 +1,11 @@
-"""What every dialect becomes: a Dial in, a Reply out."""
+"""What every dialect's request becomes, and what it gets back: GatewayRequest and Reply."""
 
 import re
 from dataclasses import dataclass
 
 from smart.access.auth import Caller
 from smart.lib import gsm
+from smart.lib.logs import mask_numbers
 from smart.lib.msisdn import Msisdn
 
 _CODE = re.compile(r"\*?(\d{1,6})((?:\*[^*#]*)*)#?")
@@ -36,7 +37,7 @@ def split(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Dial:
+class GatewayRequest:
     """One request of a gateway: a code dialed, or a key pressed in a session under way.
 
     `token` is what a retransmission repeats. Exactly one of `code`, `key` and `cumulative` says what was typed:
@@ -52,6 +53,19 @@ class Dial:
     cumulative: str | None = None
     sequence: int | None = None
     visited_plmn: str = ""
+
+    @property
+    def whole_code(self) -> Code | None:
+        """The code dialed, with what a gateway of cumulative texts put beside its root."""
+        if self.code is not None and self.cumulative is not None:
+            return Code(self.code.root, (*self.code.segments, *split(self.cumulative)))
+        return self.code
+
+    @property
+    def typed(self) -> str:
+        """What was typed, whole, as it may be kept."""
+        code = self.whole_code
+        return mask_numbers(str(code) if code is not None else self.key or "")
 
 
 @dataclass(frozen=True, slots=True)
