@@ -21,10 +21,10 @@ DEPLOYED := SMART_LOCAL=off ALLOWED_HOSTS=smart.example SECRET_KEY=$(shell print
 	MSISDN_KEYS=1:$(shell printf '%064d' 1) MSISDN_INDEX_KEY=made-up API_MASTER_KEY=made-up CALLBACK_SECRET=made-up \
 	DATABASE_URL=postgres://smart@db.example/smart CELERY_BROKER_URL=redis://broker.example/0
 
-.PHONY: help run test mutants check fmt messages lock bench manage reset
+.PHONY: help run test test-dates mutants check fmt messages lock bench manage reset
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: ## start everything on this machine, until Ctrl-C
 	@$(PYTHON) smart/local/bootstrap.py run
@@ -35,6 +35,11 @@ test: ## the whole suite, or a part: make test ARGS="tests/bonuses -k debit"
 	@$(PYTHON) smart/local/bootstrap.py test $(ARGS)
 	@$(TEXTS)
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+test-dates: ## the suite at eight instants hard on calendars, 30 minutes: make test-dates ARGS="--at year tests/bonuses"
+	@$(PYTHON) smart/local/bootstrap.py test tests/dates tests/messaging tests/surveys tests/test_docs.py
+	@$(TEXTS)
+	@$(BIN)/python -m tests.dates --jobs $(JOBS) $(ARGS)
 
 mutants: ## break each rule on purpose and want a test to fail, 45 minutes: make mutants ARGS="--only M2"
 	@$(PYTHON) smart/local/bootstrap.py check

@@ -244,6 +244,7 @@ TOOLS = (
         "browser tests are skipped",
         is_one_enough=True,
     ),
+    Tool(("faketime",), ("faketime",), ("tests/dates",), "nothing is tried at other instants"),
     # Playwright's own node is linked against it; without it every browser test fails before it begins.
     Tool(("libatomic.so.1",), ("libatomic1",), ("tests/e2e",), "browser tests are skipped"),
 )

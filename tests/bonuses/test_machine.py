@@ -218,6 +218,7 @@ class Programme(RuleBasedStateMachine):
             assert bonuses.balance(subscriber=subscriber, now=self.at).units == life.spendable(self.at)
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_any_life_keeps_the_rules(make_subscriber: Callable[..., Subscriber], now: datetime) -> None:
     people = make_subscriber(), make_subscriber()

@@ -19,7 +19,7 @@ from tests.bonuses.conftest import Member, enroll, violated
 from tests.bonuses.test_debits import ask, told
 from tests.races import race
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 HOME = "40102"
 
 

@@ -12,7 +12,7 @@ from campaigns.models import Offer
 from smart.local import trial
 from tests.messaging.conftest import execute
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 NOW = datetime(2026, 12, 1, 7, tzinfo=UTC)
 MEMBERS, DAYS = 1_500, 5

@@ -177,6 +177,7 @@ _SIGNS = {
     "bearerbox": r'"bearerbox"',
     "chromium": r"mark\.e2e",
     "libatomic.so.1": r"mark\.e2e",
+    "faketime": r"faked\.is_here\(\)",
 }
 
 

@@ -24,7 +24,7 @@ from surveys.items import Item, Option
 from surveys.models import Answer, Quota, Response, Survey
 from tests.bonuses.conftest import violated
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 STARTS = datetime(2026, 11, 4, 7, tzinfo=UTC)
 State = Response.State
 

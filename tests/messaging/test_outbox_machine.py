@@ -521,6 +521,7 @@ def machine_in(zone: str) -> Iterator[None]:
         connect_from(None)
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_any_life_of_the_outbox_keeps_the_rules(
     make_subscriber: Callable[..., Subscriber], at: Callable[[datetime], None]

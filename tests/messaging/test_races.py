@@ -26,7 +26,7 @@ from tests.races import race
 ROUNDS, LEAVERS = 4, 250
 TEXTS = {"ru": "Чай -20%"}
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 
 class Timed(Network):

@@ -441,6 +441,7 @@ def held() -> Iterator[list[float]]:
         tracemalloc.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "count"), [("csv", 50_000), ("sav", 10_000)])
 def test_memory_does_not_grow_with_the_answers(
     make_survey: Callable[..., Survey], now: datetime, tmp_path: Path, kind: str, count: int

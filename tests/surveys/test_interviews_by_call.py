@@ -304,6 +304,7 @@ def test_closing_hangs_up_midway(ari, make_transport, survey, said):
     assert not ari.channels
 
 
+@pytest.mark.long
 def test_64_calls_at_once_hold_no_connection_while_they_wait(
     ari,
     make_transport,

@@ -115,6 +115,7 @@ def steps_to_the_end(life: Life) -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 @given(
     questions=questionnaires(),
     keys=st.lists(KEYS, max_size=25),

@@ -13,7 +13,7 @@ from tests.bonuses.conftest import violated
 from tests.races import race
 from tests.surveys.test_answering import begin, press, walk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 
 def test_64_twins_of_the_last_key_pay_once(make_survey, make_member, now):
