@@ -3,8 +3,9 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Two at a time: a suite that starts servers and browsers is no faster on more.
-JOBS ?= 2
+ONE_FILE = $(and $(filter 1,$(words $(filter tests/%,$(ARGS)))),$(findstring .py,$(filter tests/%,$(ARGS))))
+# A single file needs no second process. Else two at a time: a suite that starts servers and browsers is no faster on more.
+JOBS ?= $(if $(ONE_FILE),0,2)
 
 BIN := .venv/bin
 ROOMS := smart enrollment messaging bonuses campaigns surveys
@@ -21,7 +22,7 @@ DEPLOYED := SMART_LOCAL=off ALLOWED_HOSTS=smart.example SECRET_KEY=$(shell print
 	MSISDN_KEYS=1:$(shell printf '%064d' 1) MSISDN_INDEX_KEY=made-up API_MASTER_KEY=made-up CALLBACK_SECRET=made-up \
 	DATABASE_URL=postgres://smart@db.example/smart CELERY_BROKER_URL=redis://broker.example/0
 
-.PHONY: help run test test-dates mutants check fmt messages lock bench manage reset
+.PHONY: help run test test-dates mutants check fmt messages lock fresh bench manage reset
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -75,6 +76,10 @@ lock: ## renew requirements*.txt from requirements*.in
 	$(LOCK) --upgrade requirements-uv.in -o requirements-uv.txt
 	$(LOCK) --upgrade requirements.in -o requirements.txt
 	$(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
+
+fresh: ## prove run and test in a minimal Debian, some minutes, as root: make fresh ARGS="tests/e2e"
+	@$(PYTHON) smart/local/bootstrap.py run
+	@$(BIN)/python -m smart.local.fresh $(ARGS)
 
 bench: ## what is measured, as ratios to this machine's own limits
 	@$(PYTHON) smart/local/bootstrap.py bench

@@ -1,101 +1,53 @@
 """What every test stands on: a database, a clock's instant, a subscriber.
 
-Without DATABASE_URL the session starts its own PostgreSQL (fsync off) in the temporary folder; with xdist the
-controller does, and its workers find the URL in their environment.
+Without DATABASE_URL the session starts its own PostgreSQL when a test wants one (tests/database.py).
 """
 
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 
-import environ
 import pytest
 import pytest_django
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import connection
-from django.test import TransactionTestCase
 
-import bonuses.reference
-import campaigns.reference
-import enrollment.reference
-import messaging.reference
 import smart.local.clock
 from enrollment.models import Subscriber
 from smart.lib import clock, compile_texts, crypto
-from smart.local import embedded
 from smart.local.models import LocalClock
-from surveys import scripts
-
-# Shipped with the schema and changed by no test: kept. Terms and consent texts are shipped too, but tests add some.
-KEPT = {
-    "auth_group",
-    "auth_group_permissions",
-    "auth_permission",
-    "django_content_type",
-    "django_migrations",
-    "enrollment_region",
-    "enrollment_town",
-}
-
-_server: embedded.Postgres | None = None
+from tests import database
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    global _server
     clock.install(clock.machine)  # the local set-up's movable one asks the database
+    settings.USSD_DEADLINE_SECONDS = 60.0  # the machine may be busy: who tests the deadline sets one
     if compile_texts.compile_stale():  # pytest may be started without make, and Django has read what was there
         setting_changed.send(sender=settings, setting="LOCALE_PATHS", value=settings.LOCALE_PATHS, enter=True)
-    if "DATABASE_URL" in os.environ or config.option.collectonly or config.option.help or config.option.version:
-        return
-    folder = Path(tempfile.mkdtemp(prefix="smart-test-"))
-    folder.chmod(0o755)  # as root the server runs as another user
-    _server = embedded.Postgres(folder, log=folder / "postgres.log", durable=False)
-    _server.start()
-    _server.wait()
-    os.environ["DATABASE_URL"] = _server.url()
-    named = environ.Env.db_url_config(_server.url())
-    mine = settings.DATABASES["default"]  # read before any conftest is
-    mine.update({**named, "OPTIONS": {**mine["OPTIONS"], **named["OPTIONS"]}})
+    if getattr(config.option, "numprocesses", None) and not config.option.collectonly:
+        database.start_server()  # its workers find the URL in their environment
 
 
 def pytest_unconfigure() -> None:
-    if _server is not None:
-        _server.stop()
-        shutil.rmtree(_server.folder, ignore_errors=True)
+    database.stop_server()
 
 
-def _forget(_: TransactionTestCase) -> None:
-    """Undo what a committing test did. Append-only tables refuse that, except to a replica's session."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-            " AND relkind IN ('r', 'p') AND NOT relispartition"
-        )
-        tables = [name for (name,) in cursor.fetchall() if name not in KEPT]
-        cursor.execute("SET session_replication_role = replica; SET lock_timeout = '10s'")
-        try:
-            cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
-        finally:
-            cursor.execute("SET session_replication_role = DEFAULT; RESET lock_timeout")
-    enrollment.reference.load()
-    bonuses.reference.load()
-    messaging.reference.load()
-    campaigns.reference.load()
-    scripts.forget()  # ids begin anew
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Before the first test that wants a database, and only then, there is a server."""
+    database.start_server()
 
 
-TransactionTestCase._fixture_teardown = _forget
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
+    """Begin with what every test begins with; end what a browser's last request or a thread still holds.
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_session_left(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
-    """End what a browser's last request or a thread still holds, lest the test database cannot be dropped."""
+    Else the test database could not be dropped.
+    """
+    with django_db_blocker.unblock():
+        database.forget()
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(

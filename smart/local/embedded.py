@@ -119,6 +119,7 @@ class Postgres:
         ]
         if not self.durable:
             options += ["-cfsync=off", "-csynchronous_commit=off", "-cfull_page_writes=off", "-cmax_connections=200"]
+            options += ["-cautovacuum=off"]  # it would let rows stand in another order now and then
         self.process = self._spawn(["postgres", "-D", self.data, *options])
 
     def wait(self, seconds: float = 60) -> None:

@@ -1,0 +1,149 @@
+"""Prove `make run` and `make test` on a Debian with nothing but python3, python3-venv, make and git: `make fresh`.
+
+debootstrap makes it in a folder from the archive that this machine's apt uses; the project is cloned into it as it was
+committed, and both commands run in it by chroot, with mounts and processes of their own that end with them. It wants
+root and an archive; where one is missing it says so, and fails nothing. What this machine's package clients are told by
+the environment (indexes, proxies, certificates) is told inside, too.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+from smart.local import bootstrap, embedded
+from smart.local.embedded import PROJECT
+
+PACKAGES = ("python3", "python3-venv", "make", "git")
+# Some of each kind: rules without a database, pages with one, a process of its own, and a browser.
+TESTS = ("tests/lib", "tests/care", "tests/e2e/test_handset.py")
+_TOLD = ("PIP_", "UV_", "SSL_CERT_", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "npm_config_")
+_PROXIES = {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
+_INSIDE = """
+mount --make-rprivate / && mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" || exit 1
+root=$0; exec chroot "$root" "$@"
+"""
+
+
+class Unfit(Exception):
+    """Why this machine cannot make another one, in one sentence."""
+
+
+def main(tests: list[str]) -> int:
+    """Make the machine, run both commands in it, tell how long each took; the first failure ends it."""
+    try:
+        archive, suite = find_archive()
+    except Unfit as obstacle:
+        print(f"{obstacle} `make fresh` is skipped.")
+        return 0
+    base = Path(tempfile.mkdtemp(prefix="smart-fresh-"))
+    base.chmod(0o755)  # PostgreSQL runs as another user
+    try:
+        machine = Machine(base / "machine", archive, suite)
+        return machine.prove(tests or list(TESTS))
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def find_archive() -> tuple[str, str]:
+    """Where apt has Debian from, and which. Raises Unfit."""
+    if os.geteuid() != 0:
+        raise Unfit("Only root can make a machine in a folder.")
+    if shutil.which("debootstrap") is None and not bootstrap.apt_install("debootstrap"):
+        raise Unfit("There is no debootstrap here and it could not be installed.")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
+        raise Unfit("Nobody may mount anything here.")
+    fields = "$(ORIGIN) $(COMPONENT) $(RELEASE) $(REPO_URI)"
+    command = ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]
+    for line in subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines():
+        origin, component, suite, address = line.split(" ", 3)
+        if (origin, component) == ("Debian", "main") and "-" not in suite:
+            return address, suite
+    raise Unfit("apt knows no archive of Debian here.")
+
+
+class Machine:
+    """A minimal Debian in a folder, with a clone of the project."""
+
+    def __init__(self, root: Path, archive: str, suite: str) -> None:
+        self.root, self.archive, self.suite = root, archive, suite
+        self.took: list[tuple[str, float]] = []
+
+    def prove(self, tests: list[str]) -> int:
+        """Do everything in turn; return what the command that failed returned, else 0."""
+        for what, step in (
+            (f"a minimal Debian {self.suite}", self._make),
+            ("make run, until it answers", self._run),
+            (f"make test ARGS='{' '.join(tests)}'", lambda: self._test(tests)),
+        ):
+            print(f"\n== {what}", flush=True)
+            began = time.monotonic()
+            if code := step():
+                print(f"== {what}: failed")
+                return code
+            self.took.append((what, time.monotonic() - began))
+        print("\n" + "\n".join(f"{seconds:7.1f} s  {what}" for what, seconds in self.took))
+        return 0
+
+    def _make(self) -> int:
+        """Install it, let its clients reach what ours do, clone what is committed."""
+        command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", self.suite, str(self.root)]
+        made = subprocess.run([*command, self.archive], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if made.returncode != 0:
+            print(made.stdout.decode(errors="replace")[-2000:])
+            return made.returncode
+        for value in self._told().values():
+            if value.startswith("/") and Path(value).is_file():  # a certificate
+                (self.root / value[1:]).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(value, self.root / value[1:])
+        clients = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+        ours = [line for line in clients.splitlines() if line.lower().startswith(("acquire::http", "acquire::https"))]
+        (self.root / "etc/apt/apt.conf.d/80machine").write_text("\n".join([*ours, ""]))
+        return subprocess.run(["git", "clone", "-q", f"file://{PROJECT}", self.root / "smart"], check=False).returncode
+
+    def _told(self) -> dict[str, str]:
+        """What package clients are told: by the environment, and where pip looks by its files."""
+        told = {name: value for name, value in os.environ.items() if name.startswith(_TOLD)}
+        told |= {name: value for name, value in os.environ.items() if name.lower() in _PROXIES}
+        for option, value in bootstrap.settings_of_pip().items():
+            if "://" in value and "file://" not in value:
+                told["PIP_" + option.upper().replace("-", "_")] = value
+        told.pop("PIP_FIND_LINKS", None)  # folders of this machine
+        return told
+
+    def _inside(self, command: str) -> subprocess.Popen[str]:
+        """Start a shell command in the machine; everything that it started ends with it."""
+        usual = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+        environment = [f"{name}={value}" for name, value in (usual | self._told()).items()]
+        own = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _INSIDE, str(self.root)]
+        shell = ["/usr/bin/env", "-i", *environment, "sh", "-c", f"cd /smart && {command}"]
+        return subprocess.Popen([*own, *shell], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+    def _run(self) -> int:
+        """Start it until its address answers, then end it."""
+        began, port = time.monotonic(), embedded.free_port()
+        with self._inside(f"make run PORT={port}") as running:
+            assert running.stdout is not None
+            for line in running.stdout:
+                print(f"{time.monotonic() - began:6.1f}  {line}", end="", flush=True)
+                if "SMART is up at" in line:
+                    with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
+                        is_there = page.status == 200
+                    running.kill()
+                    return 0 if is_there else 1
+            return running.wait() or 1
+
+    def _test(self, tests: list[str]) -> int:
+        with self._inside(f"make test ARGS='{' '.join(tests)}'") as testing:
+            assert testing.stdout is not None
+            for line in testing.stdout:
+                print(line, end="", flush=True)
+            return testing.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
