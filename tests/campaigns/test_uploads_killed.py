@@ -71,7 +71,7 @@ def test_a_killed_import_is_done_once_by_the_next_worker(confirmed: Upload, work
     assert not Offer.objects.exists()
 
     # The database notices within an instant that the worker is gone; the job comes again every five seconds.
-    assert processes.wait_until(lambda: deciding.import_confirmed(now=NOW) == 1, seconds=10)
+    assert processes.wait_until(lambda: deciding.import_confirmed(now=NOW) == 1, seconds=60)
     confirmed.refresh_from_db()
     assert (confirmed.phase, confirmed.lines.filter(offer=None).count()) == ("imported", 0)
     assert (Offer.objects.count(), OfferEvent.objects.count()) == (ROWS, ROWS)

@@ -52,7 +52,7 @@ def test_what_a_killed_command_staged_is_swept_by_the_next_and_never_while_it_li
             return False
         return True
 
-    assert processes.wait_until(has_run, seconds=30)
+    assert processes.wait_until(has_run, seconds=60)
     assert sql.staged_imports() == set()
     assert list(DirectoryImport.objects.order_by("pk").values_list("phase", flat=True)) == ["refused", "done"]
     assert Subscriber.objects.count() == 10

@@ -55,7 +55,7 @@ def test_a_worker_killed_ten_times_in_the_months_issue_and_one_rerun(
         worker.kill()
         killed_at.append(JobRun.objects.get(name="issue_month").watermark)
     issued_by_then = Grant.objects.count()
-    assert processes.wait_until(lambda: bonuses.issue_month(now=clock.now()) is not None, seconds=10)
+    assert processes.wait_until(lambda: bonuses.issue_month(now=clock.now()) is not None, seconds=60)
 
     assert killed_at == sorted(set(killed_at)), "each worker died in the middle of its work"
     assert 0 < issued_by_then < MEMBERS

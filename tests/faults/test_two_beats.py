@@ -81,7 +81,7 @@ def test_two_beats_and_one_worker_do_everything_once(start: Callable[..., Path],
     def told() -> bool:
         return states() == {"submitted": AUDIENCE}
 
-    assert processes.wait_until(told, seconds=40, every=0.1), (states(), processes.last_line(worker))
+    assert processes.wait_until(told, seconds=60, every=0.1), (states(), processes.last_line(worker))
     by_then = [rings(beat) for beat in beats]
     assert processes.wait_until(
         lambda: all(

@@ -60,7 +60,7 @@ class Worker:
 
     def kill_a_child(self) -> None:
         """kill -9 of a child; the worker starts another, and puts the child's task back into the queue."""
-        assert processes.wait_until(self.children, seconds=10, every=LOOKS_EVERY), processes.last_line(self.log)
+        assert processes.wait_until(self.children, seconds=60, every=LOOKS_EVERY), processes.last_line(self.log)
         os.kill(self.dice.choice(self.children()), signal.SIGKILL)
 
 

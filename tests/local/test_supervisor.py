@@ -46,7 +46,7 @@ def start(folder: Path) -> Iterator[Callable[..., "Run"]]:
     for run in runs:
         run.process.kill()
         run.process.wait()
-    assert processes.wait_until(lambda: not processes_on(folder), seconds=20)
+    assert processes.wait_until(lambda: not processes_on(folder), seconds=60)
 
 
 class Run:
@@ -108,9 +108,9 @@ def test_a_killed_start_and_a_stopped_one_leave_no_process_and_the_next_goes_on(
 
     killed = start(port)
     assert killed.says("SMART is up at"), killed.said
-    assert processes.wait_until(lambda: len(processes_on(folder)) >= 6, seconds=20), processes_on(folder)
+    assert processes.wait_until(lambda: len(processes_on(folder)) >= 6, seconds=60), processes_on(folder)
     killed.process.send_signal(signal.SIGKILL)
-    assert processes.wait_until(lambda: not processes_on(folder), seconds=20), processes_on(folder)
+    assert processes.wait_until(lambda: not processes_on(folder), seconds=60), processes_on(folder)
 
     stopped = start(port)
     assert stopped.says("SMART is up at"), stopped.said
@@ -230,7 +230,7 @@ def test_a_broker_that_answers_is_taken(folder):
     port = embedded.free_port()
     with subprocess.Popen(embedded.valkey_command(port, folder), stdout=subprocess.DEVNULL) as broker:
         try:
-            assert processes.wait_until(lambda: _takes(f"redis://127.0.0.1:{port}/0"), seconds=20)
+            assert processes.wait_until(lambda: _takes(f"redis://127.0.0.1:{port}/0"), seconds=60)
         finally:
             broker.kill()
 

@@ -151,6 +151,6 @@ def outgoing(**fields: Any) -> Outgoing:
         "kind": "offer",
         "gated_at": datetime(2026, 11, 23, 7, tzinfo=UTC),
         "valid_until": clock.now() + timedelta(hours=2, seconds=30),
-        "deadline": time.monotonic() + 2,
+        "deadline": time.monotonic() + 60,
     }
     return Outgoing(**usual | fields)

@@ -138,7 +138,7 @@ def test_a_pause_raced_against_sending(noon: datetime) -> None:
             assert began.wait(10)
             outbox.pause(by="test", now=clock.now())
             paused_at = database_now()
-            assert processes.wait_until(lambda: states().get("claimed", 0) == 0, seconds=5)
+            assert processes.wait_until(lambda: states().get("claimed", 0) == 0, seconds=60)
             began.clear()
             assert not began.wait(0.3)
             pauses.append((paused_at, database_now()))

@@ -34,7 +34,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from smart.lib import clock
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 CASES = Path(__file__).parent / "ari_cases"
 
 

@@ -62,7 +62,7 @@ def run_smpp(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]
         command = [sys.executable, "-W", "ignore", "manage.py", "run_smpp"]
         started.append(processes.spawn(command, log=log, env=environment, cwd=PROJECT))
         for each in entries:
-            assert processes.wait_until(lambda name=each["name"]: is_up(name), seconds=20), processes.last_line(log)
+            assert processes.wait_until(lambda name=each["name"]: is_up(name), seconds=60), processes.last_line(log)
         return started[-1]
 
     yield start
@@ -73,7 +73,7 @@ def is_up(name: str) -> bool:
     return TransportHealth.objects.filter(name=name, is_up=True).exists()
 
 
-def wait(is_so: Callable[[], bool], *, seconds: float = 20) -> None:
+def wait(is_so: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait for something to come true; what stands in the outbox tells why it did not."""
     assert processes.wait_until(is_so, seconds=seconds, every=0.05), (states(), list(TransportHealth.objects.values()))
 

@@ -147,7 +147,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., SmppTrans
 
     def bind(smsc: Any, **options: Any) -> SmppTransport:
         made.append(SmppTransport(entry(smsc, **options)))
-        assert processes.wait_until(lambda: made[-1].health().is_up, seconds=10)
+        assert processes.wait_until(lambda: made[-1].health().is_up, seconds=60)
         return made[-1]
 
     yield bind

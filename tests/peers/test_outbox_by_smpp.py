@@ -29,7 +29,7 @@ def connect() -> Iterator[Callable[..., SmppTransport]]:
         usual = {"name": "smsc", "host": "127.0.0.1", "port": smsc.port, "system_id": "smart", "password": "secret",
                  "source": "SMART", "window": 20, "batch": 50, "response_timeout_seconds": 3}  # fmt: skip
         made.append(SmppTransport(usual | options))
-        assert processes.wait_until(lambda: made[-1].health().is_up, seconds=10)
+        assert processes.wait_until(lambda: made[-1].health().is_up, seconds=60)
         return made[-1]
 
     yield bind
@@ -57,7 +57,7 @@ def settle(expected: int) -> None:
         receipts.match(now=clock.now())
         return states().get("delivered", 0) >= expected
 
-    assert processes.wait_until(is_settled, seconds=20), states()
+    assert processes.wait_until(is_settled, seconds=60), states()
 
 
 @pytest.mark.parametrize("receipt", [{}, {"receipts": "early"}, {"receipts": "twice"}], ids=str)

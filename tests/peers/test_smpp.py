@@ -93,7 +93,7 @@ def connect(store: Store) -> Iterator[Callable[..., SmppTransport]]:
 
 
 def up(transport: SmppTransport) -> bool:
-    return processes.wait_until(lambda: transport.health().is_up, seconds=10)
+    return processes.wait_until(lambda: transport.health().is_up, seconds=60)
 
 
 def message(number: int = 1, text: str = TEXT, *, seconds: float = 10) -> Outgoing:
@@ -252,7 +252,7 @@ def test_the_window_is_never_exceeded_and_everything_leaves(start_smsc, connect)
     transport = connect(smsc.port, window=4)
     join = in_thread(transport, messages(10))
 
-    assert processes.wait_until(lambda: len(smsc.log()) == 4, seconds=5)
+    assert processes.wait_until(lambda: len(smsc.log()) == 4, seconds=60)
     assert transport.health().in_flight == 4
     smsc.command(set={"hold": False}, release=True)
 
@@ -328,7 +328,7 @@ def test_tls_refuses_a_stranger(start_smsc, connect, certificate):
     smsc = start_smsc(key=key, cert=cert)
     transport = connect(smsc.port, tls=True, waits=False)
 
-    assert processes.wait_until(lambda: "Cert" in transport.health().last_error, seconds=5)
+    assert processes.wait_until(lambda: "Cert" in transport.health().last_error, seconds=60)
     assert not transport.health().is_up
 
 
@@ -525,9 +525,9 @@ def test_a_body_that_is_not_what_it_should_be_is_answered_and_the_bind_goes_on(
 
     by_hand.say(command, 77, body)
 
-    assert processes.wait_until(lambda: (*answered, 77) in by_hand.heard, seconds=5)
+    assert processes.wait_until(lambda: (*answered, 77) in by_hand.heard, seconds=60)
     join = in_thread(transport, [message()])
-    assert processes.wait_until(lambda: by_hand.submitted, seconds=5)
+    assert processes.wait_until(lambda: by_hand.submitted, seconds=60)
     by_hand.answer(by_hand.submitted[0], body=b"one\0\0")
     (outcome,) = join()
     assert (outcome.verdict, outcome.network_ids) == (Verdict.ACCEPTED, ("one",))
@@ -572,7 +572,7 @@ def test_an_smsc_that_is_slower_than_we_are_patient(start_smsc, connect):
 def late(transport: SmppTransport, count: int = 1) -> list[Any]:
     """So many late outcomes, as they come."""
     found: list[Any] = []
-    assert processes.wait_until(lambda: (found.extend(transport.late()), len(found) >= count)[1], seconds=5), found
+    assert processes.wait_until(lambda: (found.extend(transport.late()), len(found) >= count)[1], seconds=60), found
     return found
 
 
@@ -606,7 +606,7 @@ def test_a_long_text_is_late_when_its_last_part_is_and_names_what_was_not_named(
     transport = connect(by_hand.port, response_timeout_seconds=0.5)
     join = in_thread(transport, [message(text=LONG)])
     for part, body in enumerate([b"one\0", b"two\0"]):
-        assert processes.wait_until(lambda part=part: len(by_hand.submitted) > part, seconds=5)
+        assert processes.wait_until(lambda part=part: len(by_hand.submitted) > part, seconds=60)
         by_hand.answer(by_hand.submitted[part], body=body)
     (first,) = join()
 
@@ -625,7 +625,7 @@ def test_a_long_text_of_which_the_rest_never_left_is_never_late(by_hand, connect
     by_hand.answer(by_hand.submitted[0], body=b"one\0")
 
     join = in_thread(transport, [message(2)])
-    assert processes.wait_until(lambda: len(by_hand.submitted) == 2, seconds=5)
+    assert processes.wait_until(lambda: len(by_hand.submitted) == 2, seconds=60)
     by_hand.answer(by_hand.submitted[1], body=b"two\0")
     assert verdicts(join()) == {"accepted": 1}
     assert transport.late() == []
@@ -649,7 +649,7 @@ def test_an_answer_of_another_connection_is_none_of_ours(by_hand, connect):
     transport = connect(by_hand.port, response_timeout_seconds=0.3)
     transport.hand_over([message(1)])
     by_hand._peer.shutdown(socket.SHUT_RDWR)
-    assert processes.wait_until(lambda: transport._link.generation == 2 and up(transport), seconds=5)
+    assert processes.wait_until(lambda: transport._link.generation == 2 and up(transport), seconds=60)
 
     by_hand.answer(by_hand.submitted[0], body=b"one\0")
 
@@ -668,7 +668,7 @@ def test_a_late_answer_names_the_message_so_that_its_receipt_finds_it(noon, make
     by_hand.answer(by_hand.submitted[0], body=b"one\0")
 
     assert unknown.state == "unknown"
-    assert processes.wait_until(lambda: (sender.step(), Message.objects.get().state == "submitted")[1], seconds=5)
+    assert processes.wait_until(lambda: (sender.step(), Message.objects.get().state == "submitted")[1], seconds=60)
     submitted = Message.objects.get()
     assert NetworkId.objects.get(network_id="one").message_id == submitted.pk
     assert Attempt.objects.get().outcome == "accepted"
@@ -684,7 +684,7 @@ def test_a_late_refusal_is_recorded_and_repeats_no_offer(noon, make_member, put,
     by_hand.answer(by_hand.submitted[0], 0x58)
 
     refused = Attempt.objects.filter(outcome="rejected", error="late:smpp:0x58")
-    assert processes.wait_until(lambda: (sender.step(), refused.exists())[1], seconds=5)
+    assert processes.wait_until(lambda: (sender.step(), refused.exists())[1], seconds=60)
     assert Message.objects.get().state == "unknown"
     assert len(by_hand.submitted) == 1
 
@@ -692,16 +692,16 @@ def test_a_late_refusal_is_recorded_and_repeats_no_offer(noon, make_member, put,
 def test_an_answer_to_one_part_after_another_found_no_room_breaks_nothing(by_hand, connect):
     transport = connect(by_hand.port, throttle_pause_seconds=30)
     join = in_thread(transport, [message(text=LONG, seconds=0.5)])
-    assert processes.wait_until(lambda: len(by_hand.submitted) == 1, seconds=5)
+    assert processes.wait_until(lambda: len(by_hand.submitted) == 1, seconds=60)
     by_hand.answer(by_hand.submitted[0], body=b"one\0")
-    assert processes.wait_until(lambda: len(by_hand.submitted) == 3, seconds=5)
+    assert processes.wait_until(lambda: len(by_hand.submitted) == 3, seconds=60)
     by_hand.answer(by_hand.submitted[2], 0x58)
     (outcome,) = join()
 
     by_hand.answer(by_hand.submitted[1], body=b"two\0")
 
     assert (outcome.verdict, outcome.network_ids) == (Verdict.UNCERTAIN, ())
-    assert processes.wait_until(lambda: transport.health().in_flight == 0, seconds=5)
+    assert processes.wait_until(lambda: transport.health().in_flight == 0, seconds=60)
     assert not processes.wait_until(lambda: transport._link.generation != 1, seconds=0.3)
     assert transport.late() == []
 
@@ -712,7 +712,7 @@ def test_an_smsc_that_stops_reading_costs_no_time_and_what_was_not_written_is_no
     batch = messages(8000, "Чай «Алатау» " * 70, seconds=2)
     began, worked = time.monotonic(), time.process_time()
     join = in_thread(transport, batch)
-    assert processes.wait_until(lambda: transport.health().in_flight > 10, seconds=5)
+    assert processes.wait_until(lambda: transport.health().in_flight > 10, seconds=60)
     time.sleep(1.5)
 
     assert time.process_time() - worked < 0.7 * (time.monotonic() - began)
@@ -770,7 +770,7 @@ def test_a_wrong_password_is_told_and_tried_again(start_smsc, connect):
     transport = connect(smsc.port, waits=False)
     smsc.wait_for("bind", status=0x0E)
 
-    assert processes.wait_until(lambda: transport.health().last_error == "bind:0x0e", seconds=5)
+    assert processes.wait_until(lambda: transport.health().last_error == "bind:0x0e", seconds=60)
     assert transport.hand_over([message()])[0].verdict == Verdict.NOT_HANDED
     smsc.command(set={"password": "secret"})
     assert up(transport)
@@ -782,14 +782,14 @@ def test_nobody_there(connect):
         transport = connect(taken.getsockname()[1], waits=False)
 
         assert transport.hand_over([message()])[0].verdict == Verdict.NOT_HANDED
-        assert processes.wait_until(lambda: transport.health().last_error == "ConnectionRefusedError", seconds=5)
+        assert processes.wait_until(lambda: transport.health().last_error == "ConnectionRefusedError", seconds=60)
 
 
 def test_a_peer_that_reads_nothing_is_given_up(connect):
     with socket.create_server(("127.0.0.1", 0)) as server:
         transport = connect(server.getsockname()[1], waits=False, response_timeout_seconds=0.3)
 
-        assert processes.wait_until(lambda: transport.health().last_error == "bind_timeout", seconds=5)
+        assert processes.wait_until(lambda: transport.health().last_error == "bind_timeout", seconds=60)
 
 
 def test_no_number_no_text_and_no_password_in_a_log(start_smsc, connect, caplog):
@@ -834,7 +834,7 @@ def test_the_smscs_end_is_not_ours(start_smsc, connect):
     smsc: Smsc = start_smsc(hold=True)
     transport = connect(smsc.port)
     join = in_thread(transport, messages(3, seconds=5))
-    assert processes.wait_until(lambda: len(smsc.log()) == 3, seconds=5)
+    assert processes.wait_until(lambda: len(smsc.log()) == 3, seconds=60)
 
     smsc.kill()
 

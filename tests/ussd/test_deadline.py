@@ -18,10 +18,15 @@ ANNA = "77010000001"
 
 
 @pytest.fixture
-def blocked(transactional_db: None) -> Iterator[Callable[[str], None]]:
-    """Hold a table from another connection until the test ends."""
+def blocked(transactional_db: None, settings: Any) -> Iterator[Callable[[str], None]]:
+    """Hold a table from another connection until the test ends; who wants it gets the usual three seconds."""
     other = connection.copy()
-    yield lambda table: other.cursor().execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE") and None
+
+    def hold(table: str) -> None:
+        other.cursor().execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        settings.USSD_DEADLINE_SECONDS = 3.0
+
+    yield hold
     other.close()
 
 
@@ -58,16 +63,18 @@ def test_what_cannot_be_done_in_time_is_not_done_at_all(
 
 @pytest.mark.django_db(transaction=True)
 def test_what_was_cut_off_is_done_when_it_is_sent_again(
-    gateway: Gateway, make_subscriber: Callable[..., Subscriber]
+    gateway: Gateway, make_subscriber: Callable[..., Subscriber], settings: Any
 ) -> None:
     make_subscriber(language="en")
     gateway.step("s", ANNA, 1, dialed="*555*1#")
+    usual, settings.USSD_DEADLINE_SECONDS = settings.USSD_DEADLINE_SECONDS, 3.0
     other = connection.copy()
     other.cursor().execute("BEGIN; LOCK TABLE bonuses_ledgerentry IN ACCESS EXCLUSIVE MODE")
 
     told = gateway.step("s", ANNA, 2, input="1")
     connection.close()
     other.close()
+    settings.USSD_DEADLINE_SECONDS = usual
 
     assert told["action"] == "end"
     assert (Membership.objects.count(), ConsentEvent.objects.count(), Grant.objects.count()) == (0, 0, 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 FOLDER = Path(__file__).resolve().parent
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def why_not() -> str:
