@@ -11,19 +11,16 @@ from bonuses import operations as bonuses
 from campaigns import offers, partners
 from campaigns.drafts import Draft
 from campaigns.models import Offer, Partner
-from enrollment import operations as enrollment
 from enrollment.models import Subscriber
 from messaging import outbox
 from messaging.models import SendingEpoch
-from smart import directory, programme
+from smart import directory
 from smart.lib import astana
-from smart.local import clients, demo_surveys, past
+from smart.local import clients, demo_surveys, past, present
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
 from smart.local.models import DemoBase
 
 FILE = Path(__file__).parent / "data" / "subscribers.csv"
-MEMBERS = 200
-HOME = "40102"
 
 
 class HalfMade(Exception):
@@ -51,11 +48,11 @@ def load(*, now: datetime, say: Callable[[str], object] = lambda _: None) -> boo
         run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, by="demo", now=now)
         directory.carry_out(run=run, by="demo", now=now)
     past.load(now=now, say=say)
-    say("Letting people join, activate and leave.")
-    _history(now)
+    present.load(now=now, say=say)
     outbox.end_waiting(now=now)
     bonuses.expire(now=now)
     bonuses.issue_month(now=now)
+    offers.end_over(now=now)
     _survey(now)
     making.finished_at = now
     making.save(update_fields=["finished_at"])
@@ -75,26 +72,6 @@ def _staff() -> None:
             name, password=DEMO_PASSWORD, is_staff=True, is_superuser=name == "admin"
         )
         user.groups.add(*Group.objects.filter(name=name))
-
-
-def _history(now: datetime) -> None:
-    """Let some people have joined over the last days, some of them activated, a few left again."""
-    text = enrollment.current_consent_text()
-    people = Subscriber.objects.filter(brand="activ", line_status="active").order_by("pk")[100 : 100 + MEMBERS]
-    for number, subscriber in enumerate(people):
-        joined = now - timedelta(hours=2 + number)
-        programme.enroll(
-            subscriber=subscriber,
-            shown=enrollment.Shown(text, subscriber.language),
-            session=f"demo-{number}",
-            key="1",
-            by="ussd:demo",
-            now=joined,
-        )
-        if number % 3 == 0:
-            bonuses.activate(subscriber=subscriber, visited_plmn=HOME, now=joined + timedelta(hours=1))
-        if number % 10 == 0:
-            programme.opt_out(subscriber=subscriber, by="ussd:demo", now=now - timedelta(minutes=number))
 
 
 def _partner(now: datetime) -> None:

@@ -104,6 +104,12 @@ def _offer(partner: Partner, says: dict[str, Any], first_day: date) -> Offer:
         codes="unique",
         **says,
     )
-    offer = offers.create(partner=partner, draft=draft, by="partner:dana", now=made_at)
-    offer = offers.submit(offer=offer, by="partner:dana", now=made_at)
-    return offers.approve(offer=offer, by="staff:marketing", now=made_at)
+    return approved(partner, draft, made_at)
+
+
+def approved(partner: Partner, draft: Draft, now: datetime) -> Offer:
+    """Make an offer, written by the partner's owner and approved by marketing."""
+    owner = f"partner:{partner.slug}-1"
+    offer = offers.create(partner=partner, draft=draft, by=owner, now=now)
+    offer = offers.submit(offer=offer, by=owner, now=now)
+    return offers.approve(offer=offer, by="staff:marketing", now=now)
