@@ -7,6 +7,7 @@
   const words = page.dataset;
   let session = null; // a dialed one's name, or the message that is being answered and where its conversation stands
   let busy = false;
+  let numberOf = null; // the subscriber whose number is told
 
   const token = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
 
@@ -143,6 +144,7 @@
   function owner() {
     const option = person.selectedOptions[0];
     at("owner").textContent = option && option.value ? option.textContent : "—";
+    if (numberOf !== person.value) tellNumber().catch(() => {});
   }
 
   async function readInbox() {
@@ -173,6 +175,26 @@
     if (at("inbox").dataset.shown === shown) return; // a screen reader hears what is new only
     at("inbox").dataset.shown = shown;
     at("inbox").replaceChildren(...items);
+  }
+
+  // Made-up subscribers only have one to tell; it is asked for by id, so that no address holds it.
+  async function tellNumber() {
+    const asked = numberOf = person.value;
+    at("number-line").hidden = true;
+    const { number } = asked ? await post(words.number, { person: asked }) : { number: "" };
+    if (asked !== numberOf) return; // another phone was taken meanwhile
+    at("number").textContent = number;
+    at("number-line").hidden = !number;
+    at("copied").textContent = "";
+  }
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(at("number").textContent);
+      at("copied").textContent = words.copied;
+    } catch {
+      getSelection().selectAllChildren(at("number")); // no right to the clipboard: Ctrl-C does the rest
+    }
   }
 
   // No key press: the phone stays free for the click that made the field change.
@@ -223,6 +245,7 @@
   for (const id of ["delay", "loss", "receipts"]) at(id).addEventListener("change", setNetwork);
   at("offer").addEventListener("click", offer);
   person.addEventListener("change", () => { hangUp(); owner(); readInbox().catch(() => {}); });
+  at("copy").addEventListener("click", copy);
   let pause;
   at("search").addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(refresh, 200); });
   document.addEventListener("keydown", (event) => {

@@ -15,6 +15,7 @@ from smart.lib import clock
 from smart.lib.astana import ZONE
 from smart.local import clients, simulator
 from smart.local import clock as movable
+from smart.local.models import DemoBase
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 TOKEN = "local"
@@ -124,6 +125,30 @@ def test_the_bonus_is_told_when_the_operators_balance_fails(handset: Page) -> No
     settle(handset)
 
     dial(handset, "*111*3#", "қазір дерек жоқ")
+
+
+def test_the_number_for_the_care_desk_is_told_of_whose_phone_it_is(
+    handset: Page, make_subscriber: Callable[..., Subscriber]
+) -> None:
+    """Of made-up subscribers only: the line is not there for anybody else."""
+    made_up = make_subscriber(msisdn="77010000077")
+    DemoBase.objects.create(begun_at=made_up.created_at)
+    Subscriber.objects.exclude(pk=made_up.pk).update(created_at=made_up.created_at - timedelta(days=1))
+
+    with handset.expect_response("**/people/**"):
+        handset.locator("#search").fill(str(made_up.pk))
+    expect(handset.locator("#person option")).to_have_count(1)
+    handset.locator("#person").select_option(str(made_up.pk))
+    expect(handset.locator("#number")).to_have_text("+7 701 000 00 77")
+    handset.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    handset.locator("#copy").click()
+    expect(handset.locator("#copied")).to_have_text("Көшірілді")
+    assert handset.evaluate("navigator.clipboard.readText()") == "+7 701 000 00 77"
+
+    handset.locator("#search").fill("")
+    expect(handset.locator("#person option")).to_have_count(2)
+    handset.locator("#person").select_option(index=0)
+    expect(handset.locator("#number-line")).to_be_hidden()
 
 
 def test_a_delay_typed_and_an_offer_clicked_at_once_are_both_heard(handset: Page) -> None:

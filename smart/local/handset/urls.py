@@ -16,4 +16,5 @@ urlpatterns = [
     path("offer/", views.offer, name="offer"),
     path("clock/", views.clock_view, name="clock"),
     path("balance/", views.balance, name="balance"),
+    path("number/", views.number, name="number"),
 ]

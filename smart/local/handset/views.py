@@ -27,7 +27,7 @@ from smart.lib.errors import Refusal
 from smart.lib.http.client import HttpClient, NotSent, RequestFailed
 from smart.local import clock as movable
 from smart.local.handset import answering
-from smart.local.models import HandsetMessage, HandsetNetwork
+from smart.local.models import DemoBase, HandsetMessage, HandsetNetwork
 
 MOST_PEOPLE = 40
 MOST_MESSAGES = 20
@@ -134,6 +134,19 @@ def dial(data: dict[str, Any]) -> dict[str, Any]:
             "network": str(data.get("network", "")),
         },
     )
+
+
+@answers
+def number(data: dict[str, Any]) -> dict[str, Any]:
+    """The whole number of a made-up subscriber, to be looked up on the care desk; of any other none."""
+    person = get_object_or_404(Subscriber, pk=int(data["person"]))
+    is_made_up = DemoBase.objects.filter(begun_at=person.created_at).exists()
+    return {"number": _spelt(crypto.decrypt_msisdn(person.msisdn)) if is_made_up else ""}
+
+
+def _spelt(msisdn: str) -> str:
+    """As people write it: +7 701 000 00 01."""
+    return f"+{msisdn[0]} {msisdn[1:4]} {msisdn[4:7]} {msisdn[7:9]} {msisdn[9:]}"
 
 
 @answers
