@@ -19,7 +19,7 @@ from smart.local import past, simulated
 from smart.ussd import engine, sessions
 from smart.ussd.request import GatewayRequest, parse_code
 
-MEMBERS = 100
+MEMBERS = 80
 FIRST = 100  # of them; whoever comes before is for people who try the handset
 HOME, ABROAD = "40102", "25001"
 TASTE = simulated.Taste(redeems_if_interested=0.15, fond=1.3)
