@@ -66,6 +66,7 @@ text = "No service"
 
 pytestmark = [
     pytest.mark.skipif(None in PROGRAMS.values(), reason="no Kannel on this machine"),
+    pytest.mark.machine_clock,  # Kannel computes the validity of a message by it
     pytest.mark.django_db(transaction=True),
 ]
 
