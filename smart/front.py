@@ -1,5 +1,6 @@
 """The front page, the language switch, and the answer to whether we are up."""
 
+import sys
 from collections.abc import Callable
 
 from django.conf import settings
@@ -44,10 +45,18 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, to machines as problem details; what went wrong is in the log only."""
-    if request.path.startswith("/api/"):
+    """500, to machines as problem details; what went wrong is in the log only. 503 while the database is away."""
+    is_api = request.path.startswith("/api/")
+    # Django calls this where it caught the error.
+    if isinstance(sys.exception(), problems.DATABASE_AWAY):
+        return problems.unavailable() if is_api else _away()
+    if is_api:
         return problems.response(500, "internal_error", "Something went wrong. Please try again.")
     return defaults.server_error(request)
+
+
+def _away() -> HttpResponse:
+    return HttpResponse(render_to_string("503.html"), status=503, headers=problems.AGAIN)
 
 
 class NotAllowedMiddleware:

@@ -1,9 +1,12 @@
 """Errors of the REST API as problem details (RFC 9457) with stable codes."""
 
 import json
+import logging
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
+from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -11,7 +14,13 @@ from rest_framework.views import set_rollback
 from smart.lib import logs
 from smart.lib.errors import Refusal
 
+logger = logging.getLogger(__name__)
+
 _OUR_CODES = {"authentication_failed": "not_authenticated"}
+# The database is away, comes up, or is too busy: nothing was done, and trying again helps.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+AGAIN = {"Retry-After": "5"}  # seconds: by then the pool has tried to connect anew
+_AWAY = (503, "unavailable", "The service is not available for a moment. Please try again.")
 CONTENT_TYPE = "application/problem+json"
 
 
@@ -42,9 +51,17 @@ def response(status: int, code: str, title: str, headers: dict[str, str] | None 
     return HttpResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers)
 
 
+def unavailable() -> HttpResponse:
+    """503 outside DRF: the database is away."""
+    return response(*_AWAY, headers=AGAIN)
+
+
 def problem_details(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: a Refusal or an API error in words; None (a 500, nothing told) for anything else."""
     set_rollback()
+    if isinstance(error, DATABASE_AWAY):
+        logger.warning("A request found no database: %s", type(error).__name__)
+        return _response(problem(*_AWAY), AGAIN)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, Refusal):

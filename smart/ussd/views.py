@@ -10,11 +10,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import translation
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from psycopg_pool import PoolTimeout
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -67,7 +65,7 @@ class GatewayView(APIView, ABC):
             try:
                 with deadline.within(settings.USSD_DEADLINE_SECONDS - 0.3):
                     return self.serve(request, body, **kwargs)
-            except (OperationalError, PoolTimeout, sessions.Raced) as error:
+            except (*problems.DATABASE_AWAY, sessions.Raced) as error:
                 logger.warning("A dial was not answered in time: %s", type(error).__name__)
                 return self.try_again(body)
         except TooLarge:

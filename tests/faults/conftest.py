@@ -2,14 +2,21 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import environ
 import pytest
-from django.db import connection
+import pytest_django
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, connections
 
 from smart.local import embedded, processes
 from smart.local.embedded import PROJECT
@@ -59,3 +66,50 @@ def start_worker(environment: dict[str, str], tmp_path: Path) -> Iterator[Callab
     yield start
     for worker in workers:
         processes.kill_session(worker.process)
+
+
+def kill(server: embedded.Postgres) -> None:
+    """kill -9 of the postmaster and every process of its."""
+    assert server.process is not None
+    parent = server.process.pid
+    mine = [parent, *(pid for pid in _processes() if _parent_of(pid) == parent)]
+    for pid in mine:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    server.process.wait()
+
+
+def _processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _parent_of(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+@pytest.fixture
+def server(django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[embedded.Postgres]:
+    """A PostgreSQL of our own that writes to disk what it commits; the tests' own server is left alone."""
+    folder = Path(tempfile.mkdtemp(prefix="smart-killed-"))
+    folder.chmod(0o755)  # as root the server runs as another user
+    server = embedded.Postgres(folder, log=folder / "postgres.log")
+    server.start()
+    server.wait()
+    usual = dict(settings.DATABASES["default"])
+    named = environ.Env.db_url_config(server.url())
+    options = {**usual["OPTIONS"], **named["OPTIONS"]}
+    with django_db_blocker.unblock():
+        connections.close_all()
+        settings.DATABASES["default"].update({**named, "OPTIONS": options})
+        connection.settings_dict.update({**named, "OPTIONS": options})
+        try:
+            call_command("migrate", verbosity=0)
+            yield server
+        finally:
+            connections.close_all()
+            settings.DATABASES["default"].update(usual)
+            connection.settings_dict.update(usual)
+            server.stop()
+            shutil.rmtree(folder, ignore_errors=True)
