@@ -19,6 +19,13 @@ from smart.lib import astana
 from smart.lib.errors import Refusal
 
 State = Campaign.State
+_ACTIONS = {
+    State.SCHEDULED: "schedule_campaign",
+    State.RUNNING: "launch_campaign",
+    State.PAUSED: "pause_campaign",
+    State.FINISHED: "finish_campaign",
+    State.CANCELLED: "cancel_campaign",
+}
 SENDABLE = (Offer.State.APPROVED, Offer.State.LIVE)
 
 
@@ -269,5 +276,5 @@ def _taken(campaign_id: int, *states: str) -> Campaign | None:
 def _move(campaign: Campaign, state: State, *, by: str, now: datetime, reason: str = "") -> Campaign:
     campaign.state = state
     campaign.save()
-    audit.record(by=by, action=f"campaign_{state}", subject=f"campaign:{campaign.pk}", reason=reason[:300], now=now)
+    audit.record(by=by, action=_ACTIONS[state], subject=f"campaign:{campaign.pk}", reason=reason[:300], now=now)
     return campaign

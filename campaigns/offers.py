@@ -16,6 +16,14 @@ from smart.lib import astana
 from smart.lib.errors import Refusal
 
 State = Offer.State
+_ACTIONS = {
+    State.DRAFT: "draft_offer",
+    State.SUBMITTED: "submit_offer",
+    State.APPROVED: "approve_offer",
+    State.REJECTED: "reject_offer",
+    State.LIVE: "start_offer",
+    State.ENDED: "end_offer",
+}
 
 
 class BadOffer(Refusal):
@@ -227,7 +235,7 @@ def _note(offer: Offer, *, before: str, by: str, now: datetime, note: str = "") 
     OfferEvent.objects.create(offer=offer, at=now, by=by, before=before, after=offer.state, note=note[:300])
     audit.record(
         by=by,
-        action=f"offer_{offer.state}" if before != offer.state else "offer_edited",
+        action=_ACTIONS[State(offer.state)] if before != offer.state else "edit_offer",
         subject=f"offer:{offer.pk}",
         reason=note[:300],
         now=now,

@@ -173,7 +173,7 @@ def _count(partner: Partner, typed: str, by: str, now: datetime) -> None:
     """Count a wrong code; the one that fills the measure is audited."""
     is_slip = not codes.is_possible(typed) or (codes.is_formed(typed) and not codes.is_ours(typed))
     if guesses.add(partner_id=partner.pk, caller=by, is_slip=is_slip, now=now).wait:
-        audit.record(by=by, action="codes_guessed", subject=f"partner:{partner.pk}", now=now)
+        audit.record(by=by, action="guess_codes", subject=f"partner:{partner.pk}", now=now)
 
 
 def _plain(code: str) -> str:

@@ -153,7 +153,7 @@ class ServiceTextAdmin(ModelAdmin):
         super().save_model(request, obj, form, change)
         audit.record(
             by=f"staff:{request.user.get_username()}",
-            action="service_text_changed",
+            action="change_service_text",
             subject=f"service_text:{obj.kind}",
             details={"changed": form.changed_data},
             now=clock.now(),
@@ -198,7 +198,7 @@ class SendingPolicyAdmin(ModelAdmin):
         super().save_model(request, obj, form, change)
         audit.record(
             by=f"staff:{request.user.get_username()}",
-            action="sending_policy_changed",
+            action="change_sending_policy",
             subject="sending",
             details={"changed": form.changed_data},
             now=clock.now(),

@@ -95,14 +95,17 @@ class IvrPromptAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: IvrPrompt, form: PromptForm, change: bool) -> None:
         """Publish it."""
-        by = request.user.get_username()
-        prompts.publish(obj, recording=form.cleaned_data["recording"], by=by, now=clock.now())
+        prompts.publish(obj, recording=form.cleaned_data["recording"], by=_by(request), now=clock.now())
 
     def delete_model(self, request: HttpRequest, obj: IvrPrompt) -> None:
         """The sound goes too."""
-        prompts.withdraw(obj)
+        prompts.withdraw(obj, by=_by(request), now=clock.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[IvrPrompt]) -> None:
         """Each with its sound."""
         for prompt in queryset:
-            prompts.withdraw(prompt)
+            prompts.withdraw(prompt, by=_by(request), now=clock.now())
+
+
+def _by(request: HttpRequest) -> str:
+    return f"staff:{request.user.get_username()}"

@@ -184,7 +184,7 @@ def resume(*, by: str, now: datetime, reason: str = "") -> bool:
 def _switch(*, is_paused: bool, by: str, now: datetime, reason: str) -> bool:
     changed = SendingPolicy.objects.filter(pk=1).exclude(is_paused=is_paused).update(is_paused=is_paused)
     if changed:
-        action = "sending_paused" if is_paused else "sending_resumed"
+        action = "pause_sending" if is_paused else "resume_sending"
         audit.record(by=by, action=action, subject="sending", reason=reason, now=now)
     return bool(changed)
 
@@ -194,7 +194,7 @@ def confirm_epoch(*, by: str, reason: str, now: datetime) -> SendingEpoch:
     """Let this very database send from now on: said by a person, after a restore as well (docs/operations.md)."""
     mark = sql.fingerprint(site=settings.SENDING_SITE)
     epoch = SendingEpoch.objects.create(fingerprint=mark, confirmed_at=now, confirmed_by=by, reason=reason)
-    audit.record(by=by, action="epoch_confirmed", subject="sending", reason=reason, now=now)
+    audit.record(by=by, action="confirm_epoch", subject="sending", reason=reason, now=now)
     return epoch
 
 
@@ -224,7 +224,7 @@ def cancel_waiting(*, before: str, now: datetime) -> int:
     cancelled = Message.objects.filter(
         state=Message.State.WAITING, created_at__lt=made_before, month__gte=sql.oldest_month(now)
     ).update(state=Message.State.CANCELLED, why="cancelled", ended_at=now)
-    audit.record(by="cli", action="messages_cancelled", subject="sending", details={"messages": cancelled}, now=now)
+    audit.record(by="cli", action="cancel_messages", subject="sending", details={"messages": cancelled}, now=now)
     return cancelled
 
 
@@ -253,6 +253,6 @@ def drop_old_months(*, now: datetime) -> int:
             logger.warning("The messages of %s are not dropped: some have not ended.", month)
             continue
         partitions.drop_month(PARTITIONED, month)
-        audit.record(by="job", action="messages_dropped", subject="messages", details={"month": str(month)}, now=now)
+        audit.record(by="job", action="drop_messages", subject="messages", details={"month": str(month)}, now=now)
         dropped += 1
     return dropped

@@ -22,6 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from messaging.models import IvrPrompt
+from smart.access import audit
 from smart.lib import clock
 from smart.lib.errors import Refusal
 
@@ -126,18 +127,26 @@ def publish(prompt: IvrPrompt, *, recording: bytes | None, by: str, now: datetim
     prompt.is_synthesized = not path.stem.endswith(f"-{_RECORDED}")
     prompt.uploaded_by, prompt.uploaded_at = by, now
     prompt.save()
+    _note(prompt, "publish_prompt", by=by, now=now)
     if recording is not None:
         _write(path, sound)
     return prompt
 
 
 @transaction.atomic
-def withdraw(prompt: IvrPrompt) -> None:
+def withdraw(prompt: IvrPrompt, *, by: str, now: datetime) -> None:
     """Delete a prompt and its sound: what still wants to say it is spoken by espeak-ng, or not at all."""
     name = prompt.sound.name
+    _note(prompt, "withdraw_prompt", by=by, now=now)
     prompt.delete()
     if name:
         transaction.on_commit(lambda: _folder().joinpath(Path(name).name).unlink(missing_ok=True))
+
+
+def _note(prompt: IvrPrompt, action: str, *, by: str, now: datetime) -> None:
+    """Put on the audit trail whose words every call now says, or says no more."""
+    details = {"name": prompt.name, "language": prompt.language, "is_synthesized": prompt.is_synthesized}
+    audit.record(by=by, action=action, subject=f"prompt:{prompt.pk}", details=details, now=now)
 
 
 def sweep(*, older_than: timedelta = timedelta(days=40)) -> int:

@@ -28,6 +28,13 @@ from surveys.models import Survey
 from surveys.models.questions import Question, Version
 
 State = Survey.State
+_ACTIONS = {
+    State.SCHEDULED: "schedule_survey",
+    State.RUNNING: "launch_survey",
+    State.PAUSED: "pause_survey",
+    State.FINISHED: "finish_survey",
+    State.CANCELLED: "cancel_survey",
+}
 REMIND_AT_ONCE = 5_000
 _JOB = "job:feed_surveys"
 
@@ -352,5 +359,5 @@ def _taken(survey_id: int, *states: str) -> Survey | None:
 def _move(survey: Survey, state: State, *, by: str, now: datetime, reason: str = "") -> Survey:
     survey.state = state
     survey.save()
-    audit.record(by=by, action=f"survey_{state}", subject=f"survey:{survey.pk}", reason=reason[:300], now=now)
+    audit.record(by=by, action=_ACTIONS[state], subject=f"survey:{survey.pk}", reason=reason[:300], now=now)
     return survey

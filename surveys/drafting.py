@@ -43,7 +43,7 @@ def new_draft(*, survey: Survey, by: str, now: datetime) -> Version:
     if newest is not None:
         _copy(newest, version)
     audit.record(
-        by=by, action="survey_drafted", subject=f"survey:{survey.pk}", details={"version": version.number}, now=now
+        by=by, action="draft_survey", subject=f"survey:{survey.pk}", details={"version": version.number}, now=now
     )
     return version
 
@@ -76,7 +76,7 @@ def publish(*, version: Version, by: str, now: datetime) -> Version:
     version.save(update_fields=["published_at", "published_by"])
     audit.record(
         by=by,
-        action="survey_published",
+        action="publish_survey",
         subject=f"survey:{version.survey_id}",
         details={"version": version.number},
         now=now,

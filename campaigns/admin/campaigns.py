@@ -207,7 +207,7 @@ class CampaignAdmin(ModelAdmin):
         obj.save()
         audit.record(
             by=by,
-            action="campaign_changed" if change else "campaign_made",
+            action="change_campaign" if change else "create_campaign",
             subject=f"campaign:{obj.pk}",
             details={"changed": form.changed_data, "audience": obj.audience},
             now=now,

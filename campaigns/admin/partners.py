@@ -131,7 +131,7 @@ class PartnerAdmin(ModelAdmin):
         obj.save()
         audit.record(
             by=by,
-            action="partner_changed",
+            action="change_partner",
             subject=f"partner:{obj.pk}",
             details={"changed": form.changed_data},
             now=now,

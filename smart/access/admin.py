@@ -1,13 +1,14 @@
 """API clients with their keys, and the audit trail."""
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
-from smart.access import keys
+from smart.access import actions, keys
 from smart.access.models import ApiClient, ApiKey, AuditEvent
 from smart.lib import clock, confirm
 from smart.lib.admin import ReadOnlyAdmin
@@ -94,6 +95,15 @@ class AuditEventAdmin(ReadOnlyAdmin):
     fields = ["at", "by", "action_said", "subject", "reason", "details"]
     search_fields = ["=subject", "=by", "=action"]
     ordering = ["-at"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
+    ) -> tuple[QuerySet[AuditEvent], bool]:
+        """An action is found in rows of earlier versions too, which called it otherwise."""
+        spellings = actions.spellings(search_term.strip())
+        if len(spellings) > 1:
+            return queryset.filter(action__in=spellings), False
+        return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description=_("action"), ordering="action")
     def action_said(self, event: AuditEvent) -> str:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from smart.access.actions import ACTIONS
 from smart.access.models import AuditEvent
 
 
@@ -15,7 +16,12 @@ def record(
     reason: str = "",
     details: dict[str, Any] | None = None,
 ) -> AuditEvent:
-    """Append an event; `subject` is "subscriber:42", `by` is "care:aigul", never a number in either."""
+    """Append an event; `subject` is "subscriber:42", `by` is "care:aigul", never a number in either.
+
+    Raises ValueError: for an action that smart.access.actions does not name.
+    """
+    if action not in ACTIONS:
+        raise ValueError(f"no action of the audit trail: {action}")
     return AuditEvent.objects.create(
         at=now, by=by, action=action, subject=subject, reason=reason, details=details or {}
     )

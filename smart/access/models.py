@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from smart.access.actions import ACTIONS
+from smart.access import actions
 from smart.lib import clock
 
 
@@ -130,4 +130,4 @@ class AuditEvent(models.Model):
     @property
     def action_in_words(self) -> str:
         """What was done, as people read it."""
-        return str(ACTIONS.get(self.action, self.action))
+        return actions.in_words(self.action)

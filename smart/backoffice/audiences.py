@@ -264,7 +264,7 @@ def _build(request: HttpRequest, saved: SavedAudience, *, may_save: bool) -> Htt
 @transaction.atomic
 def _save(saved: SavedAudience, audience: Audience, request: HttpRequest) -> None:
     by, now = f"staff:{request.user.get_username()}", clock.now()
-    action = "audience_changed" if saved.pk else "audience_made"
+    action = "change_audience" if saved.pk else "create_audience"
     if saved.pk is None:
         saved.created_by, saved.created_at = by, now
     saved.definition, saved.changed_at = audience.to_json(), now

@@ -36,7 +36,7 @@ def ask(*, survey: Survey, kind: str, asked: str, language: str, by: str, now: d
 def record(*, survey: Survey, kind: str, asked: str, by: str, now: datetime) -> None:
     """Write down who took answers out, as what, and whose: the page's query."""
     audit.record(
-        by=by, action="survey_exported", subject=f"survey:{survey.pk}", reason=kind, details={"filters": asked}, now=now
+        by=by, action="export_survey", subject=f"survey:{survey.pk}", reason=kind, details={"filters": asked}, now=now
     )
 
 

@@ -133,8 +133,8 @@ def test_it_is_saved_and_built_upon_again(staff: Staff, make_member: Member) -> 
     saved.refresh_from_db()
     assert saved.definition == {"towns": ["astana"]}
     assert list(AuditEvent.objects.filter(subject=f"audience:{saved.pk}").order_by("pk").values_list("action")) == [
-        ("audience_made",),
-        ("audience_changed",),
+        ("create_audience",),
+        ("change_audience",),
     ]
 
 

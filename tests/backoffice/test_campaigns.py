@@ -103,7 +103,7 @@ def test_a_campaign_is_written_down_with_its_audience_as_it_is_now(
     assert (made.channels, made.holdout, made.created_by) == (["ussd", "sms"], 5, "staff:marketing")
     assert made.starts_at == NOW + timedelta(hours=1)  # 13:00 in Astana
     assert made.variants.get().offer == offer
-    assert AuditEvent.objects.get(action="campaign_made").subject == f"campaign:{made.pk}"
+    assert AuditEvent.objects.get(action="create_campaign").subject == f"campaign:{made.pk}"
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_it_is_paused_resumed_and_cancelled(staff: Staff, make_member: Member, m
         assert state(campaign) == after
     assert Message.objects.get(campaign=campaign.pk).state == "cancelled"
     mine = AuditEvent.objects.filter(subject=f"campaign:{campaign.pk}", by="staff:marketing").order_by("pk")
-    assert [event.action for event in mine] == ["campaign_paused", "campaign_running", "campaign_cancelled"]
+    assert [event.action for event in mine] == ["pause_campaign", "launch_campaign", "cancel_campaign"]
 
 
 DOABLE = [("draft", "launch"), ("running", "pause"), ("paused", "resume"), ("running", "cancel")]

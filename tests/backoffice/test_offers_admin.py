@@ -109,7 +109,7 @@ def test_approving_asks_first_and_acts_when_posted(staff: Staff, make_offer: Mak
 
     assert done.headers["Location"] == page_of(offer)
     assert (state(offer), offer.decided_by, offer.decided_at) == ("approved", "staff:erlan", at_noon)
-    assert AuditEvent.objects.get(action="offer_approved").by == "staff:erlan"
+    assert AuditEvent.objects.get(action="approve_offer").by == "staff:erlan"
 
 
 def test_rejecting_needs_a_reason_that_the_partner_reads(staff: Staff, make_offer: Make) -> None:

@@ -35,8 +35,8 @@ def test_marketing_pauses_and_resumes_with_a_trace(as_role):
     assert not SendingPolicy.objects.get().is_paused
     events = AuditEvent.objects.filter(subject="sending").order_by("id").values_list("action", "by", "reason")
     assert list(events) == [
-        ("sending_paused", "staff:marketing", "wrong text"),
-        ("sending_resumed", "staff:marketing", ""),
+        ("pause_sending", "staff:marketing", "wrong text"),
+        ("resume_sending", "staff:marketing", ""),
     ]
 
 
@@ -97,7 +97,7 @@ def test_a_good_text_is_saved_and_recorded(as_role):
 
     assert answer.status_code == 302
     assert ServiceText.objects.get(kind="left").text_ru == "Пока! {units}"
-    assert AuditEvent.objects.get(action="service_text_changed").details == {"changed": ["text_ru"]}
+    assert AuditEvent.objects.get(action="change_service_text").details == {"changed": ["text_ru"]}
 
 
 @pytest.mark.parametrize("change", [{"opens": "09:59"}, {"closes": "21:01"}, {"offers_a_month": 11}], ids=str)

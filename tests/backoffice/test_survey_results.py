@@ -188,7 +188,7 @@ def test_a_csv_has_words_and_nothing_that_leads_to_anybody(staff: Callable[..., 
     people = {str(one) for one in survey.responses.values_list("subscriber_id", flat=True)}
     ids = {str(one) for one in survey.responses.values_list("pk", flat=True)} - {str(n) for n in range(1, 100)}
     assert not {cell for row in rows for cell in row} & (people | ids)
-    assert AuditEvent.objects.filter(action="survey_exported", subject=f"survey:{survey.pk}").count() == 1
+    assert AuditEvent.objects.filter(action="export_survey", subject=f"survey:{survey.pk}").count() == 1
 
 
 def test_rows_come_in_no_order_of_their_own(

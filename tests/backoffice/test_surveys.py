@@ -76,7 +76,7 @@ def test_a_survey_is_set_up_with_its_audience_as_it_is_now_and_a_first_draft(
     assert made.starts_at == now + timedelta(hours=22)  # 10:00 of the next day in Astana
     assert made.quotas.get().town == almaty
     assert drafting.draft_of(made) is not None
-    assert AuditEvent.objects.get(action="survey_made").subject == f"survey:{made.pk}"
+    assert AuditEvent.objects.get(action="create_survey").subject == f"survey:{made.pk}"
 
 
 @pytest.mark.parametrize(

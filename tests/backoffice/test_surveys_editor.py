@@ -64,7 +64,7 @@ def test_a_question_is_written_with_what_its_choices_lead_to_and_tell(client: Cl
     assert (made.position, made.kind, made.is_screening, made.text_kk) == (6, "single", True, "Қай?")
     assert (first.value, first.text_ru, first.then, first.fact, first.fact_value) == (1, "Да", "end", fact, "yes")
     assert (second.value, second.then, second.interest) == (2, "not_eligible", coffee)
-    assert AuditEvent.objects.filter(action="survey_question_made", details__question="q1").exists()
+    assert AuditEvent.objects.filter(action="create_survey_question", details__question="q1").exists()
 
 
 @pytest.mark.parametrize(

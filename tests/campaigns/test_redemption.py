@@ -291,7 +291,7 @@ def test_guessing_is_in_the_audit_trail(partner: Partner) -> None:
     for code in codes.generate(12):
         redeem(partner, code)
 
-    told = AuditEvent.objects.filter(action="codes_guessed").values_list("by", "subject")
+    told = AuditEvent.objects.filter(action="guess_codes").values_list("by", "subject")
     assert list(told) == [("partner:dana", f"partner:{partner.pk}")]
 
 

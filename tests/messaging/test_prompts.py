@@ -77,7 +77,7 @@ def publish(
     prompt = prompt or IvrPrompt(name="hello", language="ru", text="Здравствуйте!")
     for name, value in fields.items():
         setattr(prompt, name, value)
-    return prompts.publish(prompt, recording=recording, by="aliya", now=now)
+    return prompts.publish(prompt, recording=recording, by="staff:aliya", now=now)
 
 
 @speaks
@@ -140,7 +140,7 @@ def test_a_recording_speaks_for_its_text_in_its_language(mute: None, now: dateti
 
     assert prompts.ensure("Здравствуйте!", "ru") == prompt.sound.path
     assert (prompt.duration_ms, prompt.is_synthesized) == (500, False)
-    assert (prompt.uploaded_by, prompt.uploaded_at) == ("aliya", now)
+    assert (prompt.uploaded_by, prompt.uploaded_at) == ("staff:aliya", now)
     with pytest.raises(prompts.PromptMissing):
         prompts.ensure("Здравствуйте!", "kk")
 
@@ -242,9 +242,24 @@ def test_one_text_belongs_to_one_prompt(mute: None, now: datetime) -> None:
         publish(now, prompt=IvrPrompt(name="other", language="ru", text="Здравствуйте! "), recording=tone())
 
 
+@pytest.mark.django_db
+def test_who_published_and_withdrew_a_prompt_is_on_the_audit_trail(mute: None, now: datetime) -> None:
+    prompt = publish(now, recording=tone())
+    subject = f"prompt:{prompt.pk}"
+    publish(now, prompt=prompt, name="greeting")
+    prompts.withdraw(prompt, by="staff:erlan", now=now)
+
+    rows = AuditEvent.objects.filter(subject=subject).order_by("pk").values_list("action", "by", "details__name")
+    assert list(rows) == [
+        ("publish_prompt", "staff:aliya", "hello"),
+        ("publish_prompt", "staff:aliya", "greeting"),
+        ("withdraw_prompt", "staff:erlan", "greeting"),
+    ]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_withdrawn_prompt_leaves_no_sound(mute: None, now: datetime) -> None:
-    prompts.withdraw(publish(now, recording=tone()))
+    prompts.withdraw(publish(now, recording=tone()), by="staff:aliya", now=now)
 
     with pytest.raises(prompts.PromptMissing):
         prompts.ensure("Здравствуйте!", "ru")
@@ -299,7 +314,7 @@ def test_staff_upload_a_recording_and_listen_to_it(mute: None, aliya: Client) ->
     assert "media-src 'self'" in page.headers["Content-Security-Policy"]
     assert sound.headers["Content-Type"] == "audio/wav"
     assert prompts.duration_ms(b"".join(sound.streaming_content)) == 500  # type: ignore[arg-type]
-    assert prompt.uploaded_by == "aliya"
+    assert prompt.uploaded_by == "staff:aliya"
 
 
 def test_the_list_and_an_empty_page_open(mute: None, aliya: Client, now: datetime) -> None:

@@ -68,7 +68,7 @@ def test_a_month_goes_when_it_is_older_than_kept(make_subscriber: Callable[..., 
     assert list(Message.objects.values_list("month", flat=True)) == [APRIL]
     assert not Attempt.objects.exists()
     assert not Receipt.objects.exists()
-    assert AuditEvent.objects.get(action="messages_dropped").details == {"month": "2011-03-01"}
+    assert AuditEvent.objects.get(action="drop_messages").details == {"month": "2011-03-01"}
     assert outbox.drop_old_months(now=NOW) == 0
 
 

@@ -291,7 +291,7 @@ def test_codes_are_the_columns_names_and_numbers(survey: Survey, tmp_path: Path)
 def test_who_took_answers_out_and_whose_is_written_down(survey: Survey, now: datetime) -> None:
     exporting.ask(survey=survey, kind="sav", asked="gender=f&fast=no", language="ru", by="staff:asel", now=now)
 
-    event = AuditEvent.objects.get(action="survey_exported")
+    event = AuditEvent.objects.get(action="export_survey")
     assert (event.by, event.subject, event.reason) == ("staff:asel", f"survey:{survey.pk}", "sav")
     assert event.details == {"filters": "gender=f&fast=no"}
     assert event.action_in_words == "took a survey's answers out as a file"
@@ -307,7 +307,7 @@ def test_a_csv_with_codes_is_streamed_and_who_took_it_is_known(
     assert answer.streaming
     heading, *lines = csv.reader(StringIO(b"".join(answer.streaming_content).decode("utf-8-sig")))
     assert [dict(zip(heading, line, strict=True))["q_where"] for line in lines] == ["2"]
-    assert AuditEvent.objects.get(action="survey_exported").details == {"filters": "gender=f"}
+    assert AuditEvent.objects.get(action="export_survey").details == {"filters": "gender=f"}
 
 
 def test_half_a_file_is_shown_as_a_bar_and_not_given_out(

@@ -119,7 +119,7 @@ def _make(survey: Survey, given: dict[str, Any], request: HttpRequest) -> int | 
     Quota.objects.bulk_create(made)
     audit.record(
         by=by(request),
-        action="survey_quotas_made",
+        action="create_survey_quotas",
         subject=f"survey:{survey.pk}",
         details={"made": len(made), "replaced": given["replaces"]},
         now=clock.now(),

@@ -167,7 +167,7 @@ class SurveyAdmin(ModelAdmin):
             drafting.new_draft(survey=obj, by=by, now=now)
         audit.record(
             by=by,
-            action="survey_changed" if change else "survey_made",
+            action="change_survey" if change else "create_survey",
             subject=f"survey:{obj.pk}",
             details={"changed": form.changed_data, "audience": obj.audience},
             now=now,

@@ -90,7 +90,7 @@ def save(*, question: Question, choices: Sequence[Choice], by: str, now: datetim
     for choice in choices:
         choice.question = question
     Choice.objects.bulk_create(choices)
-    _record("question_made" if is_new else "question_changed", version, question.code, by, now)
+    _record("create_survey_question" if is_new else "change_survey_question", version, question.code, by, now)
     return question
 
 
@@ -102,7 +102,7 @@ def delete(*, question: Question, by: str, now: datetime) -> list[str]:
     version.questions.filter(then=question.code).update(then="")
     Choice.objects.filter(question__version=version, then=question.code).update(then="")
     question.delete()
-    _record("question_deleted", version, question.code, by, now)
+    _record("delete_survey_question", version, question.code, by, now)
     return changed
 
 
@@ -119,7 +119,7 @@ def move(*, question: Question, is_up: bool, by: str, now: datetime) -> bool:
     for position, one in enumerate(order, 1):
         one.position = position
     Question.objects.bulk_update(order, ["position"])
-    _record("question_moved", version, question.code, by, now)
+    _record("move_survey_question", version, question.code, by, now)
     return True
 
 
@@ -130,10 +130,10 @@ def _locked(version_id: int) -> Version:
     return version
 
 
-def _record(what: str, version: Version, code: str, by: str, now: datetime) -> None:
+def _record(action: str, version: Version, code: str, by: str, now: datetime) -> None:
     audit.record(
         by=by,
-        action=f"survey_{what}",
+        action=action,
         subject=f"survey:{version.survey_id}",
         details={"version": version.number, "question": code},
         now=now,
