@@ -156,7 +156,7 @@ def _audience(now: datetime) -> SavedAudience:
         name="Кофе и еда: Алматы, Астана", definition=found, created_by=_BY, created_at=now, changed_at=now
     )
     audit.record(
-        by=_BY, action="audience_made", subject=f"audience:{audience.pk}", details={"definition": found}, now=now
+        by=_BY, action="create_audience", subject=f"audience:{audience.pk}", details={"definition": found}, now=now
     )
     return audience
 

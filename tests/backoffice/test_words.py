@@ -112,7 +112,7 @@ def test_rows_of_earlier_versions_read_as_todays_and_are_found_by_todays_code(db
     with translation.override("en"):
         assert AuditEvent.objects.get(action="campaign_made").action_in_words == "made a campaign"
         assert AuditEvent.objects.get(action="campaign_running").action_in_words == "started a campaign"
-    found = root.get("/admin/smart_access/auditevent/?q=launch_campaign").content.decode()
+    found = root.get("/admin/access/auditevent/?q=launch_campaign").content.decode()
     assert "campaign:1" in found
     assert "campaign:2" in found
 

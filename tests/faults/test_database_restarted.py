@@ -26,6 +26,8 @@ from smart.local.supervisor import WEB_ENV
 from tests.faults.conftest import kill
 from tests.ussd.conftest import Gateway
 
+pytestmark = pytest.mark.machine_clock  # the web server is a process of its own
+
 NUMBER = "77010000001"
 THREADS = 6
 

@@ -66,7 +66,7 @@ def _a_campaign_runs() -> None:
 
     assert campaign.saved_audience == audience
     assert campaign.audience == audience.definition
-    assert AuditEvent.objects.filter(action="audience_made", subject=f"audience:{audience.pk}").exists()
+    assert AuditEvent.objects.filter(action="create_audience", subject=f"audience:{audience.pk}").exists()
     assert 0 < placed.count() <= 2 * campaign.daily_budget
     assert figures.of(campaign).totals[None].placed == placed.count()
     if placed.filter(state=Message.State.DELIVERED).exists():  # nothing leaves on a day that sending is off

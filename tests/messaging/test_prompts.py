@@ -23,6 +23,7 @@ from pytest_django import Settings
 
 from messaging import prompts
 from messaging.models import IvrPrompt
+from smart.access.models import AuditEvent
 
 speaks = pytest.mark.skipif(not shutil.which("espeak-ng"), reason="no espeak-ng on this machine")
 
