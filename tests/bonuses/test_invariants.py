@@ -32,7 +32,7 @@ PLANTED = {
     "units_balance": "UPDATE bonuses_ledgerentry SET units = units + 1 WHERE grant_id = {g} AND kind = 'issue'",
     "remaining_equals_history": "UPDATE bonuses_grant SET remaining = remaining - 1 WHERE id = {g}",
     "entries_have_their_grant": "INSERT INTO bonuses_ledgerentry (month, grant_id, subscriber_id, kind, units, at, key,"
-    " reason) VALUES ('2026-11-01', 987654, {s}, 'issue', 1, now(), 'issue', '')",
+    " reason) VALUES ('2026-11-01', 987654, {s}, 'issue', 1, '2026-11-23', 'issue', '')",
     "grants_have_their_subscriber": "UPDATE bonuses_grant SET terms_id = 987654 WHERE id = {g}",
     "one_activation_a_month": "INSERT INTO bonuses_grant SELECT nextval('bonuses_grant_id_seq'), '2026-10-01', kind,"
     " source, units, remaining, state, issued_at, activate_by, activated_at, expires_at, closed_at, subscriber_id,"
@@ -47,8 +47,8 @@ PLANTED = {
     " WHERE grant_id = {g} AND kind = 'debit'",
     "nothing_open_after_lapse": "UPDATE bonuses_grant SET expires_at = activated_at + interval '1 minute'"
     " WHERE id = {g}",
-    "nothing_open_after_leaving": "UPDATE enrollment_membership SET left_at = now(), left_by = 'x', left_reason ="
-    " 'opt_out', consents = 0 WHERE subscriber_id = {s}",
+    "nothing_open_after_leaving": "UPDATE enrollment_membership SET left_at = '2026-11-30', left_by = 'x',"
+    " left_reason = 'opt_out', consents = 0 WHERE subscriber_id = {s}",
     "debits_equal_ledger": "UPDATE bonuses_debit SET units_granted = units_granted + 1, units_asked = 500",
     "requests_once": "INSERT INTO bonuses_debit SELECT nextval('bonuses_debit_id_seq'), '2026-10-01', request_id,"
     " body_digest, service, destination, visited_plmn, event_at, decided_at, units_asked, units_granted, refusal,"
@@ -62,8 +62,8 @@ PLANTED = {
     " WHERE id = {m};" + TWICE + ";" + TWICE.replace("fence - 1", "fence - 2"),
     "attempts_inside_the_window": "UPDATE messaging_attempt SET valid_until = valid_until + interval '1 second'"
     " WHERE message_id = {m}",
-    "attempts_under_consent": "UPDATE enrollment_membership SET left_at = now() - interval '1 year', left_by = 'x',"
-    " left_reason = 'opt_out', consents = 0, joined_at = now() - interval '2 years' WHERE subscriber_id = {s}",
+    "attempts_under_consent": "UPDATE enrollment_membership SET left_at = '2025-11-23', left_by = 'x',"
+    " left_reason = 'opt_out', consents = 0, joined_at = '2024-11-23' WHERE subscriber_id = {s}",
     "ten_offers_a_month": "INSERT INTO messaging_attempt SELECT nextval('messaging_attempt_id_seq'), month, number,"
     " fence - n, transport, gated_at, valid_until, '', '', '', NULL, message_id FROM messaging_attempt,"
     " generate_series(1, 10) n WHERE message_id = {m}",
