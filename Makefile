@@ -22,7 +22,7 @@ DEPLOYED := SMART_LOCAL=off ALLOWED_HOSTS=smart.example SECRET_KEY=$(shell print
 	MSISDN_KEYS=1:$(shell printf '%064d' 1) MSISDN_INDEX_KEY=made-up API_MASTER_KEY=made-up CALLBACK_SECRET=made-up \
 	DATABASE_URL=postgres://smart@db.example/smart CELERY_BROKER_URL=redis://broker.example/0
 
-.PHONY: help run test test-dates mutants check fmt messages lock fresh bench manage reset
+.PHONY: help run test peers test-dates mutants check fmt messages lock fresh bench manage reset
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,6 +36,11 @@ test: ## the whole suite, or a part: make test ARGS="tests/bonuses -k debit"
 	@$(PYTHON) smart/local/bootstrap.py test $(ARGS)
 	@$(TEXTS)
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+peers: ## through peers that are large and slow to start (Jasmin with RabbitMQ); never part of the suite
+	@$(PYTHON) smart/local/bootstrap.py peers
+	@$(TEXTS)
+	@$(BIN)/pytest -m peers_heavy tests/peers_heavy $(ARGS)
 
 test-dates: ## the suite at eight instants hard on calendars, 30 minutes: make test-dates ARGS="--at year tests/bonuses"
 	@$(PYTHON) smart/local/bootstrap.py test tests/dates tests/messaging tests/surveys tests/test_docs.py
@@ -76,6 +81,7 @@ lock: ## renew requirements*.txt from requirements*.in
 	$(LOCK) --upgrade requirements-uv.in -o requirements-uv.txt
 	$(LOCK) --upgrade requirements.in -o requirements.txt
 	$(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --upgrade tests/peers_heavy/jasmin.in -o tests/peers_heavy/jasmin.txt
 
 fresh: ## prove run and test in a minimal Debian, some minutes, as root: make fresh ARGS="tests/e2e"
 	@$(PYTHON) smart/local/bootstrap.py run

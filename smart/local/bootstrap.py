@@ -1,8 +1,8 @@
 """Makes .venv what the locks say, and sees to the programs that tests and benchmarks drive.
 
-`python3 smart/local/bootstrap.py run|test|check|bench [what pytest is given]`. Run by make with whatever python3 there
-is, so it uses nothing but the standard library and, until the version is checked, nothing newer than Python 3.7. A lock
-is installed when it changes, and then only; two makes at once wait for each other.
+`python3 smart/local/bootstrap.py run|test|peers|check|bench [what pytest is given]`. Run by make with whatever python3
+there is, so it uses nothing but the standard library and, until the version is checked, nothing newer than Python 3.7.
+A lock is installed when it changes, and then only; two makes at once wait for each other.
 
 pip installs uv, and uv the rest: in a fifth of pip's time. uv knows nothing of pip's settings, so it is told where pip
 looks for packages; where uv cannot be had or fails, pip installs everything.
@@ -27,6 +27,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 VENV = PROJECT / ".venv"
+JASMIN = PROJECT / "var" / "jasmin"
+JASMIN_LOCK = "tests/peers_heavy/jasmin.txt"
 SMSC = PROJECT / "tests" / "peers" / "smsc"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
@@ -34,14 +36,14 @@ UV_LOCK = "requirements-uv.txt"
 RUN_LOCKS = ("requirements.txt",)
 DEV_LOCKS = ("requirements.txt", "requirements-dev.txt")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Debian starts what it installs; the tests want Kannel's programs and no gateway of the machine's own.
+# Debian starts what it installs; the tests want its programs and no server of the machine's own.
 ASLEEP = """
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     trap "rm -f $policy" EXIT INT TERM
     printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy || exit 1
 fi
-"$@" && update-rc.d kannel disable
+"$@" && update-rc.d "$0" disable
 """
 
 
@@ -61,6 +63,8 @@ def main(purpose: str, *arguments: str) -> None:
         install(RUN_LOCKS if purpose == "run" else DEV_LOCKS)
         if purpose == "test":
             see_to_tools(arguments)
+        if purpose == "peers":
+            see_to_jasmin()
         if purpose == "bench":
             see_to_smsc()
             if not shutil.which("wrk") and not apt_install("wrk"):
@@ -151,14 +155,21 @@ def install_by_uv(locks: list[str]) -> bool:
             print("uv could not be installed, so pip installs everything: this takes some times longer.", flush=True)
             return False
         note_installed(UV_LOCK)
-    # Not `sync`, which removes what the other lock wants; and not compiled, for a start imports a third of it.
-    command = [str(UV), "pip", "install", "--quiet", "--python", str(PYTHON), "--require-hashes"]
-    files = [part for lock in locks for part in ("-r", lock)]
-    settings = as_uv_has_it(settings_of_pip()) | os.environ
-    if subprocess.run([*command, *files], cwd=PROJECT, env=settings, check=False).returncode == 0:
+    if run_uv(PYTHON, locks):
         return True
     print("uv could not install this (it says above why); pip tries instead.", flush=True)
     return False
+
+
+def run_uv(python: Path, locks: list[str]) -> bool:
+    """Let uv install locks into an environment.
+
+    Not by `sync`, which removes what another lock wants; and not compiled, for a start imports a third of it.
+    """
+    command = [str(UV), "pip", "install", "--quiet", "--python", str(python), "--require-hashes"]
+    files = [part for lock in locks for part in ("-r", lock)]
+    settings = as_uv_has_it(settings_of_pip()) | os.environ
+    return subprocess.run([*command, *files], cwd=PROJECT, env=settings, check=False).returncode == 0
 
 
 def settings_of_pip() -> dict[str, str]:
@@ -235,7 +246,7 @@ TOOLS = (
         ("kannel",),
         ("tests/peers",),
         "tests through a real Kannel are skipped",
-        around=("sh", "-c", ASLEEP, "sh"),
+        around=("sh", "-c", ASLEEP, "kannel"),
     ),
     Tool(
         BROWSERS,
@@ -281,6 +292,24 @@ def see_to_smsc() -> None:
     print("Installing the tests' SMSC with npm; this is done when its lock changes.", flush=True)
     if not works("npm", "ci", "--prefix", SMSC, "--ignore-scripts", "--no-audit", "--no-fund"):
         print("npm could not install the tests' SMSC: tests through it are skipped.")
+        return
+    stamp.write_text(digest)
+
+
+def see_to_jasmin() -> None:
+    """Install Jasmin, in an environment of its own, and the RabbitMQ that it wants; else say what is missing."""
+    if not find("rabbitmq-server") and not apt_install(
+        "rabbitmq-server", around=("sh", "-c", ASLEEP, "rabbitmq-server")
+    ):
+        print("There is no RabbitMQ here and it could not be installed: tests through a real Jasmin are skipped.")
+        return
+    digest, stamp = digest_of(JASMIN_LOCK), JASMIN / ".installed"
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    print("Installing Jasmin into var/jasmin; this is done when its lock changes.", flush=True)
+    made = works(sys.executable, "-m", "venv", "--clear", "--without-pip", JASMIN)
+    if not (made and UV.exists() and run_uv(JASMIN / "bin" / "python", [JASMIN_LOCK])):
+        print("Jasmin could not be installed: tests through it are skipped.")
         return
     stamp.write_text(digest)
 

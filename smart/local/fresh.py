@@ -100,6 +100,7 @@ class Machine:
             if value.startswith("/") and Path(value).is_file():  # a certificate
                 (self.root / value[1:]).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(value, self.root / value[1:])
+        (self.root / "etc/hosts").write_text("127.0.0.1 localhost\n")  # as an installer writes it
         clients = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
         ours = [line for line in clients.splitlines() if line.lower().startswith(("acquire::http", "acquire::https"))]
         (self.root / "etc/apt/apt.conf.d/80machine").write_text("\n".join([*ours, ""]))

@@ -194,13 +194,14 @@ class Supervisor:
     def _watch(self, began: float) -> None:
         """Revive what dies; say the address as soon as the web server answers a request."""
         told = warned = False
+        started = time.monotonic()
         while True:
             for child in (*self.servers, *self.services):
                 self._revive(child)
             if not told and self._answers():
                 told = True
                 say(self._welcome(time.monotonic() - began))
-            if not told and not warned and time.monotonic() - began > 60:
+            if not told and not warned and time.monotonic() - started > 60:
                 warned = True
                 say(f"The web server does not answer yet; its log: {self.logs / 'web.log'}")
             time.sleep(0.3 if told else 0.05)

@@ -60,7 +60,7 @@ class Store:
     def wait_for(self, count: int) -> list[Report]:
         """The reports, when there are so many."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.reports) >= count, 10), len(self.reports)
+            assert self._changed.wait_for(lambda: len(self.reports) >= count, 60), len(self.reports)
             return list(self.reports)
 
 
@@ -119,7 +119,7 @@ def in_thread(transport: SmppTransport, batch: list[Outgoing]) -> Callable[[], l
     thread.start()
 
     def join() -> list[Any]:
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
         return outcomes
 
