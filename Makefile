@@ -8,8 +8,8 @@ ONE_FILE = $(and $(filter 1,$(words $(filter tests/%,$(ARGS)))),$(findstring .py
 JOBS ?= $(if $(ONE_FILE),0,2)
 
 BIN := .venv/bin
-ROOMS := smart enrollment messaging bonuses campaigns surveys
-TEXTS := $(BIN)/python -m smart.lib.compile_texts
+ROOMS := core smart enrollment messaging bonuses campaigns surveys
+TEXTS := $(BIN)/python -m core.lib.compile_texts
 CATALOGUES := $(BIN)/python -m smart.local.catalogues
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 

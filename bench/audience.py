@@ -52,8 +52,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _measure(members: int) -> None:
+    from core.lib import clock
     from messaging import outbox
-    from smart.lib import clock
 
     outbox.make_partitions(now=clock.now())
     _populate(members)
@@ -78,8 +78,8 @@ def _populate(members: int) -> None:
     """Members of every sort: consents, interests, bonuses activated by half, a tenth at the month's cap."""
     from django.db import connection
 
-    from bonuses import operations as bonuses
-    from smart.lib import astana, clock
+    from bonuses import lifecycle as bonuses
+    from core.lib import astana, clock
     from smart.local.population import make_members
 
     make_members(members)
@@ -102,8 +102,8 @@ def _populate(members: int) -> None:
 
 
 def _count() -> None:
-    from smart.backoffice import audiences
-    from smart.lib import clock
+    from campaigns.staff import audiences
+    from core.lib import clock
 
     taken = []
     for audience in _audiences():
@@ -147,12 +147,12 @@ def _audiences() -> list[Any]:
 def _by_hand(turn: int) -> int:
     from django.db import connection, transaction
 
-    from campaigns import placing
+    from campaigns.campaign import allocation
     from enrollment import operations as enrollment
 
     campaign = _campaign(turn)
     variants = list(campaign.variants.select_related("offer__category"))
-    said = placing.worded(variants)
+    said = allocation.worded(variants)
     assert campaign.stream is not None
     given = {
         "towns": _towns(),
@@ -181,7 +181,7 @@ def _by_hand(turn: int) -> int:
 def _by_placing(turn: int) -> int:
     from django.db import transaction
 
-    from campaigns import placing
+    from campaigns.campaign import allocation
     from enrollment import operations as enrollment
 
     campaign = _campaign(turn)
@@ -189,7 +189,7 @@ def _by_placing(turn: int) -> int:
     first = 0
     while first < end:
         with transaction.atomic():
-            made, first = placing.place(
+            made, first = allocation.place(
                 campaign=campaign,
                 first=first,
                 after=min(first + enrollment.RANGE, end),
@@ -202,13 +202,13 @@ def _by_placing(turn: int) -> int:
 
 def _campaign(turn: int) -> Any:
     """A campaign with one approved offer of its own, to the towns of a fifth of the members."""
-    from campaigns import offers
-    from campaigns.drafts import Draft
     from campaigns.models import Campaign, Partner, Variant
+    from campaigns.offers import approval
+    from campaigns.offers.drafts import Draft
+    from core.lib import astana, clock
     from enrollment.models import Town
     from messaging import outbox
     from messaging.models import MessageClass
-    from smart.lib import astana, clock
 
     now = clock.now()
     partner, _made = Partner.objects.get_or_create(name="Bench", slug="bench", defaults={"created_at": now})
@@ -221,9 +221,9 @@ def _campaign(turn: int) -> Any:
         text_kk=f"Шай -20%: апта соңына дейін, {turn}",
         text_ru=f"Чай -20% в вашем городе до конца недели, {turn}",
     )
-    offer = offers.create(partner=partner, draft=draft, by="partner:bench", now=now)
-    offers.submit(offer=offer, by="partner:bench", now=now)
-    offer = offers.approve(offer=offer, by="staff:bench", now=now)
+    offer = approval.create(partner=partner, draft=draft, by="partner:bench", now=now)
+    approval.submit(offer=offer, by="partner:bench", now=now)
+    offer = approval.approve(offer=offer, by="staff:bench", now=now)
     codes = Town.objects.filter(pk__in=_towns()).values_list("code", flat=True)
     campaign = Campaign.objects.create(
         name=f"Bench {turn}",
@@ -262,7 +262,7 @@ def _settle() -> None:
 
 
 def _month(now: datetime) -> Any:
-    from smart.lib import astana
+    from core.lib import astana
 
     return astana.month_of(now)
 

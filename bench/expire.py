@@ -37,8 +37,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _measure(members: int) -> None:
-    from bonuses import operations as bonuses
-    from smart.lib import astana, clock
+    from bonuses import lifecycle as bonuses
+    from core.lib import astana, clock
     from smart.local.population import make_members
 
     make_members(members)
@@ -67,7 +67,7 @@ def _activate_all(at: datetime) -> None:
     from django.db import connection
 
     from bonuses.models import BonusTerms
-    from smart.lib import astana
+    from core.lib import astana
 
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
@@ -90,7 +90,7 @@ def _activate_all(at: datetime) -> None:
 def _by_hand(now: datetime, members: int) -> None:
     from django.db import connection, transaction
 
-    from smart.lib import astana
+    from core.lib import astana
 
     for first in range(0, members + CHUNK, CHUNK):
         with transaction.atomic(), connection.cursor() as cursor:

@@ -49,8 +49,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _measure(members: int) -> None:
-    from bonuses import operations as bonuses
-    from smart.lib import astana, clock
+    from bonuses import lifecycle as bonuses
+    from core.lib import astana, clock
     from smart.local.population import make_members
 
     make_members(members)
@@ -81,8 +81,8 @@ def _by_hand(now: datetime, members: int) -> None:
     from django.db import connection, transaction
 
     from bonuses.models import BonusTerms
+    from core.lib import astana
     from enrollment.models import Subscriber
-    from smart.lib import astana
 
     month = astana.month_of(now)
     last = Subscriber.objects.order_by("-pk").values_list("pk", flat=True)[0]
@@ -112,7 +112,7 @@ def _empty() -> None:
 
 def _check(members: int, now: datetime) -> None:
     from bonuses.models import Grant, LedgerEntry
-    from smart.lib import astana
+    from core.lib import astana
 
     month = astana.month_of(now)
     assert Grant.objects.filter(month=month, state="waiting").count() == members

@@ -44,8 +44,8 @@ def main(argv: list[str] | None = None) -> None:
 def _measure(count: int, waiting: int) -> None:
     from django.db import connection
 
+    from core.lib import clock
     from messaging import outbox
-    from smart.lib import clock
     from smart.local.population import make_members
 
     _at_noon()
@@ -82,7 +82,7 @@ def _measure(count: int, waiting: int) -> None:
 
 def _at_noon() -> None:
     """Measure inside the window, whatever the hour."""
-    from smart.lib import astana, clock
+    from core.lib import astana, clock
 
     today = astana.start_of(astana.day_of(clock.machine()))
     ahead = today + timedelta(days=1, hours=12) - clock.machine()
@@ -92,9 +92,9 @@ def _at_noon() -> None:
 def _fill(count: int, turn: int, message_class: str) -> int:
     from django.db import connection
 
+    from core.lib import astana, clock
     from messaging import outbox, sql
     from messaging.models import MessageClass, Stream
-    from smart.lib import astana, clock
 
     connection.cursor().execute("UPDATE enrollment_membership SET consents = 63 WHERE consents = 0")
     Stream.objects.update(is_paused=True)
@@ -153,7 +153,7 @@ def _by_hand(stream: int) -> None:
 
 def _by_sender(stream: int, name: str = "null") -> None:
     from messaging.channels.null import NullTransport
-    from messaging.sender import Sender
+    from messaging.sending.sender import Sender
 
     Sender(NullTransport({"name": name, "batch": 2500}), overlaps=True).run(until_idle=True)
 
@@ -190,9 +190,9 @@ def _two_workers(count: int, turn: int) -> float:
 def _claim_times(size: int) -> None:
     from django.db import connection, transaction
 
+    from core.lib import clock
     from messaging import sql
     from messaging.models import Stream
-    from smart.lib import clock
     from smart.local.population import make_members
 
     with connection.cursor() as cursor:

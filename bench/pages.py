@@ -30,8 +30,8 @@ def _measure(members: int) -> None:
     from django.db import connection
     from django.test import Client
 
-    from bonuses import operations as bonuses
-    from smart.lib import astana, clock
+    from bonuses import lifecycle as bonuses
+    from core.lib import astana, clock
     from smart.local.population import make_members
 
     settings.ALLOWED_HOSTS = ["testserver"]

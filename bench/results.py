@@ -43,9 +43,9 @@ def _measure(count: int) -> None:
 
     from campaigns.models import Campaign
     from campaigns.results import figures
+    from core.lib import astana, clock
     from messaging import outbox
     from messaging.models import Stream
-    from smart.lib import astana, clock
     from smart.local import trial
     from smart.local.population import make_members
 
@@ -88,8 +88,8 @@ def _measure_page(pk: int) -> None:
 
     from campaigns.models import Campaign
     from campaigns.results import store
-    from smart.backoffice import results
-    from smart.lib import clock
+    from campaigns.staff import results
+    from core.lib import clock
 
     request = RequestFactory().get("/")
     request.user = User.objects.create_superuser("bench")

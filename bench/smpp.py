@@ -169,8 +169,8 @@ def _transport(port: int, count: int, window: int) -> float:
 
 def _prepare(count: int) -> Callable[[int, int, int], float]:
     """Members to write to; return what sends to them."""
+    from core.lib import clock
     from messaging import outbox
-    from smart.lib import clock
     from smart.local.population import make_members
 
     _at_noon()
@@ -187,10 +187,10 @@ def _prepare(count: int) -> Callable[[int, int, int], float]:
 
 
 def _whole(port: int, count: int, window: int) -> float:
+    from core.lib import clock
     from messaging import receipts
     from messaging.models import Message
-    from messaging.sender import Sender
-    from smart.lib import clock
+    from messaging.sending.sender import Sender
 
     undelivered = Message.objects.exclude(state="delivered")
     assert undelivered.count() == count

@@ -15,7 +15,7 @@ def of_session(key_id: str, sign: Sign, number: str, survey_id: int, keys: list[
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
-    from smart.lib import statements
+    from core.lib import statements
 
     fetch_one, prepared = statements.fetch_one, []
 

@@ -12,8 +12,8 @@ AUDIENCE = 100_000  # of the campaign beside
 
 def make_members(count: int) -> list[str]:
     """Members with numbers, and consent; return the numbers."""
+    from core.lib import clock, crypto
     from enrollment.models import Subscriber
-    from smart.lib import clock, crypto
     from smart.local import simulated
 
     now = clock.now()
@@ -40,10 +40,11 @@ def make_members(count: int) -> list[str]:
 
 def make_survey() -> Any:
     """The demo's running survey, of two groups that do not fill up; nobody is invited."""
-    from smart.lib import clock
+    from core.lib import clock
     from smart.local import demo_surveys
-    from surveys import asking, drafting
+    from surveys.fieldwork import lifecycle
     from surveys.models import Quota, Survey
+    from surveys.questionnaire import drafting
 
     now = clock.now()
     survey = Survey.objects.create(
@@ -55,7 +56,7 @@ def make_survey() -> Any:
     version = drafting.new_draft(survey=survey, by="bench", now=now)
     demo_surveys.write_questions(version, demo_surveys.COFFEE["questions"])
     drafting.publish(version=version, by="bench", now=now)
-    survey = asking.launch(survey=survey, by="bench", now=now)
+    survey = lifecycle.launch(survey=survey, by="bench", now=now)
     Survey.objects.filter(pk=survey.pk).update(state="running", watermark=survey.watermark_end)
     return survey
 
@@ -90,8 +91,8 @@ def make_audience() -> None:
     """Whom the campaign beside is sent to."""
     from django.db import connection
 
+    from core.lib import clock
     from messaging import outbox
-    from smart.lib import clock
     from smart.local import population
 
     population.make_members(AUDIENCE)
@@ -107,7 +108,7 @@ class Campaign:
 
     def __enter__(self) -> "Campaign":
         from bench import messages
-        from smart.lib import clock
+        from core.lib import clock
 
         Campaign._turn += 1
         self.handed, self.took = 0, 1.0

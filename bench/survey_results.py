@@ -62,10 +62,11 @@ def main(argv: list[str] | None = None) -> None:
 def _build(count: int) -> Any:
     from django.db import connection
 
-    from smart.lib import clock
+    from core.lib import clock
     from smart.local.population import make_members
-    from surveys import asking, drafting
+    from surveys.fieldwork import lifecycle
     from surveys.models import Survey
+    from surveys.questionnaire import drafting
     from tests.surveys.conftest import write
 
     now = clock.now()
@@ -77,7 +78,7 @@ def _build(count: int) -> Any:
     version = drafting.new_draft(survey=survey, by="bench", now=now)
     write(version)
     drafting.publish(version=version, by="bench", now=now)
-    survey = asking.launch(survey=survey, by="bench", now=now)
+    survey = lifecycle.launch(survey=survey, by="bench", now=now)
     with connection.cursor() as cursor:
         given = {"survey": survey.pk, "version": version.pk, "now": now, "count": count}
         cursor.execute(_RESPOND, given)
@@ -145,7 +146,7 @@ def _write(kind: str) -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smart.settings")
     django.setup()
-    from smart.lib import safe_csv
+    from core.lib import safe_csv
     from surveys.models import Survey
     from surveys.results import files, questions, rows
     from surveys.results.filters import Filters

@@ -44,9 +44,9 @@ def main(argv: list[str] | None = None) -> None:
 
 class _Bench:
     def __init__(self, scratch: Scratch, seconds: float, members: int) -> None:
-        from smart.access import keys
-        from smart.access.models import ApiClient
-        from smart.lib import clock, signing
+        from core.access import keys
+        from core.access.models import ApiClient
+        from core.lib import clock, signing
 
         self.scratch, self.seconds, self.count = scratch, seconds, members
         self.client = ApiClient.objects.create(name="bench", kind="ussd", proof="signature")

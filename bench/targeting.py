@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _measure(members: int, days: int, redeems: float, interested: float, fond: float) -> None:
-    from campaigns import scoring
-    from smart.lib import astana, clock
+    from campaigns.campaign import scoring
+    from core.lib import astana, clock
     from smart.local import simulated, trial
 
     now = astana.start_of(astana.day_of(clock.now())) + timedelta(hours=12)

@@ -72,7 +72,7 @@ def _xlsx(rows: list[tuple[str, ...]]) -> bytes:
 
 def _measure(title: str, data: bytes, count: int, idle: int) -> None:
     from campaigns.models import Offer, Partner
-    from campaigns.uploads import operations
+    from campaigns.offers.uploads import operations
 
     partner = Partner.objects.create(name=title, slug=title.lower(), created_at=NOW)
     spent = _spent()
@@ -97,7 +97,7 @@ def _measure(title: str, data: bytes, count: int, idle: int) -> None:
 
 def _import(upload: Any) -> None:
     """As the page does, and, for so many, the worker."""
-    from campaigns.uploads import deciding, operations
+    from campaigns.offers.uploads import deciding, operations
 
     operations.confirm(upload=upload, by="partner:bench", now=NOW)
     deciding.import_confirmed(now=NOW)

@@ -41,9 +41,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _measure(scratch: Scratch, seconds: int, sessions: int) -> None:
-    from smart.access import keys
-    from smart.access.models import ApiClient
-    from smart.lib import clock
+    from core.access import keys
+    from core.access.models import ApiClient
+    from core.lib import clock
 
     client = ApiClient.objects.create(name="bench", kind="ussd", proof="signature")
     key, secret = keys.issue(client=client, by="bench", now=clock.now())
@@ -70,8 +70,8 @@ def _open_sessions(client_id: int, sessions: int) -> None:
     """One subscriber's sessions, each waiting at the choice of language."""
     from django.db import connection
 
+    from core.lib import clock, crypto
     from enrollment.models import Subscriber
-    from smart.lib import clock, crypto
 
     index = crypto.blind_index(NUMBER)
     now = clock.now()
@@ -103,7 +103,7 @@ def _open_sessions(client_id: int, sessions: int) -> None:
 
 def _sign(folder: Path, key_id: str, secret: str, sessions: int) -> Path:
     """Write every request beforehand, signed; a session's next press comes a whole round later."""
-    from smart.lib import signing
+    from core.lib import signing
 
     path = folder / "requests.tsv"
     stamp = str(int(time.time()))

@@ -16,11 +16,11 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from bonuses import charging
-from smart.access import auth
-from smart.access.models import ApiClient
-from smart.lib import clock, problems, strict
-from smart.lib.msisdn import InvalidMsisdn, Msisdn
-from smart.lib.msisdn import parse as parse_msisdn
+from core.access import auth
+from core.access.models import ApiClient
+from core.lib import clock, problems, strict
+from core.lib.msisdn import InvalidMsisdn, Msisdn
+from core.lib.msisdn import parse as parse_msisdn
 
 MAX_BODY = 16 * 1024
 _MAX_UNITS = 1_000_000

@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from bonuses import sql
 from bonuses.models import Debit, Grant, LedgerEntry, PayableService
+from core.lib import astana, problems
+from core.lib.errors import Refusal
+from core.lib.msisdn import Msisdn
 from enrollment.models import Subscriber
-from smart.lib import astana, problems
-from smart.lib.errors import Refusal
-from smart.lib.msisdn import Msisdn
 
 MAX_CLOCK_SKEW = timedelta(seconds=300)
 MAX_EVENT_AGE = timedelta(days=62)  # older events meet no grant; partitions beyond need not be searched

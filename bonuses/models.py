@@ -5,9 +5,9 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from bonuses.words import MOVES, REFUSALS
+from core.access.models import ApiClient
+from core.lib import clock
 from enrollment.models import Subscriber
-from smart.access.models import ApiClient
-from smart.lib import clock
 
 
 class Kind(models.TextChoices):

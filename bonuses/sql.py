@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from smart.lib import astana
+from core.lib import astana
 
 # Issue a month's bonus to the members of an id range that have none, and cancel what still waits from before (B6).
 # Both bear the instant the bonus was due, not the instant of the run: a late beat changes nothing.

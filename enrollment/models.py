@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from smart.lib import crypto
-from smart.lib.msisdn import Msisdn
+from core.lib import crypto
+from core.lib.msisdn import Msisdn
 
 
 class Language(models.TextChoices):

@@ -8,6 +8,9 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from core.access import audit
+from core.lib import statements
+from core.lib.errors import Refusal
 from enrollment.models import (
     Channel,
     ConsentEvent,
@@ -19,9 +22,6 @@ from enrollment.models import (
     Subscriber,
     SubscriberFact,
 )
-from smart.access import audit
-from smart.lib import statements
-from smart.lib.errors import Refusal
 
 # Set-based jobs work in ranges of this many subscriber ids, one lock each (lock_range, lock_subscriber).
 RANGE = 20_000

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import transaction
 
+from core.lib import clock
 from enrollment import towns
 from enrollment.models import ConsentText, Interest, Region, Town
-from smart.lib import clock
 
 # Must fit one USSD screen with its keys, in every language (J3); what is agreed to, and how.
 CONSENT_KK = "Серіктес ұсыныстары мен сауалнамаға келісесіз бе: SMS, USSD, қоңырау?"

@@ -6,11 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from core.lib import clock
 from messaging import callbacks, receipts
 from messaging.counters import RECEIPTS
 from messaging.models import Receipt
 from messaging.receipts import Report
-from smart.lib import clock
 
 MOST_BYTES = 4096
 

@@ -8,12 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from core.access import audit
+from core.lib import astana, partitions, segments
 from enrollment.audience.selection import Exclusion
 from enrollment.models import Channel, Purpose
 from messaging import kinds, receipts, sql, texts, window
 from messaging.models import Message, MessageClass, SendingEpoch, SendingPolicy, ServiceText, Stream
-from smart.access import audit
-from smart.lib import astana, partitions, segments
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
 
+from core.lib import astana
 from messaging import sql
-from smart.lib import astana
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 
 from django.utils.translation import gettext_lazy as _
 
+from core.lib import segments
+from core.lib.errors import Refusal
 from messaging.models import ServiceText
-from smart.lib import segments
-from smart.lib.errors import Refusal
 
 MOST_CHARACTERS = 1000
 MOST_SEGMENTS = 6

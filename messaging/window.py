@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from core.lib import astana
 from messaging.kinds import LEAST_VALIDITY
 from messaging.models import SendingPolicy
-from smart.lib import astana
 
 # Counted back from closing time (21:00): the last claim at 20:55, the last hand-over at 20:59:30, a call at 20:58:30.
 LAST_CLAIM = timedelta(minutes=5)

@@ -5,18 +5,18 @@ from datetime import datetime
 
 from django.db import transaction
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.access import audit
+from core.jobs import operations as jobs
+from core.lib import astana
 from enrollment import operations as enrollment
 from enrollment import sql as enrollment_sql
 from enrollment.models import Channel, Membership, Subscriber
 from enrollment.operations import Shown
 from messaging import outbox
 from messaging import sql as outbox_sql
-from smart.access import audit
-from smart.jobs import operations as jobs
-from smart.lib import astana
-from surveys import answering
-from surveys.answering import Standing
+from surveys.responses import answering
+from surveys.responses.answering import Standing
 
 
 @transaction.atomic
@@ -73,7 +73,7 @@ def opt_out(
 
 @transaction.atomic
 def begin_survey(*, survey_id: int, subscriber: Subscriber, channel: Channel, language: str, now: datetime) -> Standing:
-    """Begin a survey or go on with it (S1, S2). Raises what surveys.answering.begin raises."""
+    """Begin a survey or go on with it (S1, S2). Raises what surveys.responses.answering.begin raises."""
     locked = enrollment.lock_subscriber(subscriber.pk)
     return answering.begin(survey_id=survey_id, subscriber=locked, channel=channel, language=language, now=now)
 

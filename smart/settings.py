@@ -133,8 +133,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "smart.access",
-    "smart.jobs",
+    "core.access",
+    "core.jobs",
     "enrollment",
     "messaging",
     "bonuses",
@@ -142,6 +142,7 @@ INSTALLED_APPS = [
     "surveys",
     "smart.ussd",
     "smart.care",
+    "smart.directory",
     "smart.backoffice",
     *(["smart.local"] if LOCAL else []),
 ]
@@ -149,7 +150,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "smart.lib.requests.RequestIdMiddleware",
+    "core.lib.requests.RequestIdMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -158,13 +159,13 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "smart.backoffice.middleware.AdminPolicy",
-    "smart.front.NotAllowedMiddleware",
+    "core.staff.policy.AdminPolicy",
+    "smart.site.views.NotAllowedMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 # The machines' edge (USSD gateway, charging system) has no use for sessions, cookies or CSRF (smart/wsgi.py).
-EDGE_MIDDLEWARE = ["smart.lib.requests.RequestIdMiddleware"]
+EDGE_MIDDLEWARE = ["core.lib.requests.RequestIdMiddleware"]
 EDGE_PATHS = ("/api/ussd/", "/api/charging/", "/api/messaging/")
 
 TEMPLATES = [
@@ -202,11 +203,11 @@ DATABASES["default"]["OPTIONS"] = {
             "idle_in_transaction_session_timeout": 60_000,
         }.items()
     ),
-    # For smart.lib.statements; off where a connection pooler without support for them stands between.
+    # For core.lib.statements; off where a connection pooler without support for them stands between.
     "prepare_threshold": 3 if switch("DB_PREPARE", default=True) else None,
 }
 if DB_POOL:
-    DATABASES["default"]["ENGINE"] = "smart.lib.postgres"  # hands out no connection that has died
+    DATABASES["default"]["ENGINE"] = "core.lib.postgres"  # hands out no connection that has died
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": min(2, DB_POOL),
         "max_size": DB_POOL,
@@ -276,7 +277,7 @@ SESSION_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ("/admin/",),  # smart.backoffice.middleware sets a relaxed one there
+    "EXCLUDE_URL_PREFIXES": ("/admin/",),  # core.staff.policy sets a relaxed one there
     "DIRECTIVES": {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
@@ -309,7 +310,7 @@ LANGUAGE_CODE = "ru"
 LANGUAGES = [("kk", _("Kazakh")), ("ru", _("Russian")), ("en", _("English"))]
 LANGUAGE_COOKIE_NAME = "language"
 LOCALE_PATHS = [BASE_DIR / "locale"]
-FORMAT_MODULE_PATH = "smart.formats"
+FORMAT_MODULE_PATH = "smart.site.formats"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Almaty"
@@ -331,12 +332,12 @@ STORAGES = {
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / "var" / "media"))
 FILE_UPLOAD_PERMISSIONS = 0o600
 
-# Logging: one line an event, numbers masked (smart/lib/logs.py)
+# Logging: one line an event, numbers masked (core/lib/logs.py)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"context": {"()": "smart.lib.logs.RequestContext"}},
-    "formatters": {"line": {"()": "smart.lib.logs.MaskingFormatter"}},
+    "filters": {"context": {"()": "core.lib.logs.RequestContext"}},
+    "formatters": {"line": {"()": "core.lib.logs.MaskingFormatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "line"}},
     "root": {
         "handlers": ["console"],
@@ -383,7 +384,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "smart.lib.problems.problem_details",
+    "EXCEPTION_HANDLER": "core.lib.problems.problem_details",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -420,7 +421,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 CELERY_TIMEZONE = "Asia/Almaty"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# What beat rings for, and how often. Tasks decide from `now` whether their hour has come (smart.jobs).
+# What beat rings for, and how often. Tasks decide from `now` whether their hour has come (core.jobs).
 SCHEDULE = {
     "make-partitions": {"task": "smart.tasks.make_partitions", "every": timedelta(minutes=30)},
     "issue-month": {"task": "smart.tasks.issue_month", "every": timedelta(minutes=1)},
@@ -488,6 +489,6 @@ TRANSPORTS = transports(TRANSPORTS_FILE, known=set(TRANSPORT_KINDS)) or (
     [{"name": "handset", "kind": "handset", "channels": ["sms", "ussd", "ivr"]}] if LOCAL else []
 )
 # What a reader may answer at once, in the same USSD dialog or call, by class (messaging.channels.conversations).
-CONVERSATIONS = {"survey": "smart.interviews.converse"}
+CONVERSATIONS = {"survey": "smart.survey_dialogs.converse"}
 MESSAGES_KEPT_MONTHS = kept_months(env.int("MESSAGES_KEPT_MONTHS", default=13))  # before this one; 0: for good
 SENDING_SITE = env.str("SENDING_SITE", default="local" if LOCAL else "")  # tells a copy of this installation from it

@@ -3,18 +3,22 @@
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
-from bonuses import operations as bonuses
-from campaigns import launching, offers
+from bonuses import lifecycle as bonuses
+from campaigns.campaign import lifecycle as launching
+from campaigns.offers import approval
+from campaigns.offers.uploads import operations as uploads
 from campaigns.results import publishing, statement
-from campaigns.uploads import operations as uploads
-from messaging import dispatch, outbox, prompts
-from smart import directory, programme
-from smart.access import auth
-from smart.jobs import operations as jobs
-from smart.lib import clock, partitions
-from smart.lib.astana import month_of
+from core.access import auth
+from core.jobs import operations as jobs
+from core.lib import clock, partitions
+from core.lib.astana import month_of
+from messaging import outbox
+from messaging.prompts import sounds
+from messaging.sending import dispatch
+from smart import programme
+from smart.directory import imports
 from smart.ussd import sessions
-from surveys import asking
+from surveys.fieldwork import lifecycle
 from surveys.results import exporting
 from surveys.results import publishing as survey_publishing
 
@@ -55,7 +59,7 @@ def send_messages() -> int:
 @shared_task
 def feed_surveys() -> int:
     """Start, invite, remind and end surveys."""
-    return asking.feed(now=clock.now())
+    return lifecycle.feed(now=clock.now())
 
 
 @shared_task
@@ -67,7 +71,7 @@ def sweep_messages() -> int:
 @shared_task
 def forget_prompts() -> int:
     """Delete spoken prompts that nobody has needed for long."""
-    return prompts.sweep()
+    return sounds.sweep()
 
 
 @shared_task
@@ -85,7 +89,7 @@ def feed_campaigns() -> int:
 @shared_task
 def end_offers() -> int:
     """End offers whose last day is over."""
-    return offers.end_over(now=clock.now())
+    return approval.end_over(now=clock.now())
 
 
 @shared_task
@@ -127,7 +131,7 @@ def forget_sign_ins() -> None:
 @shared_task
 def resume_imports() -> int:
     """Read uploaded directory exports and apply the confirmed ones."""
-    return directory.work_off(now=clock.now())
+    return imports.work_off(now=clock.now())
 
 
 @shared_task

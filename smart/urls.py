@@ -7,8 +7,8 @@ from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from smart.front import front, healthz, icon
-from smart.metrics import metrics
+from smart.site.metrics import metrics
+from smart.site.views import front, healthz, icon
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 
@@ -21,27 +21,27 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),
     path("favicon.ico", icon),
-    path("partners/redeem/", include("campaigns.redeem.urls")),
-    path("partners/results/", include("campaigns.results.urls")),
-    path("partners/surveys/", include("smart.sponsored.urls")),
+    path("partners/redeem/", include("campaigns.portal.till.urls")),
+    path("partners/results/", include("campaigns.portal.results.urls")),
+    path("partners/surveys/", include("surveys.sponsor.urls")),
     path("partners/", include("campaigns.portal.urls")),
     path("language/", set_language, name="set_language"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", csp_update({"style-src": ["'unsafe-inline'"]})(docs), name="docs"),  # Swagger UI styles inline
     path("admin/care/", include("smart.care.urls")),
-    path("admin/sending/", include("smart.backoffice.sending_urls")),
-    path("admin/results/", include("smart.backoffice.results_urls")),
-    path("admin/imports/", include("smart.backoffice.imports_urls")),
-    path("admin/audiences/", include("smart.backoffice.audiences_urls")),
-    path("admin/campaign/", include("smart.backoffice.campaigns_urls")),
-    path("admin/survey/<int:survey_id>/results/", include("smart.backoffice.survey_results.urls")),
-    path("admin/survey/", include("smart.backoffice.surveys.urls")),
-    path("admin/prompts/", include("messaging.prompt_urls")),
+    path("admin/sending/", include("messaging.staff.urls")),
+    path("admin/results/", include("campaigns.staff.results_urls")),
+    path("admin/imports/", include("smart.directory.urls")),
+    path("admin/audiences/", include("campaigns.staff.audiences_urls")),
+    path("admin/campaign/", include("campaigns.staff.campaigns_urls")),
+    path("admin/survey/<int:survey_id>/results/", include("surveys.staff.results.urls")),
+    path("admin/survey/", include("surveys.staff.urls")),
+    path("admin/prompts/", include("messaging.prompts.urls")),
     path("admin/", admin.site.urls),
 ]
-handler400 = "smart.front.bad_request"
-handler403 = "smart.front.forbidden"
-handler404 = "smart.front.not_found"
-handler500 = "smart.front.server_error"
+handler400 = "smart.site.views.bad_request"
+handler403 = "smart.site.views.forbidden"
+handler404 = "smart.site.views.not_found"
+handler500 = "smart.site.views.server_error"
 if settings.LOCAL:
     urlpatterns.append(path("handset/", include("smart.local.handset.urls")))

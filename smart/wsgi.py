@@ -11,7 +11,7 @@ from django.core.handlers.wsgi import WSGIHandler, get_script_name
 from django.db import connection
 from django.urls import get_resolver, set_script_prefix
 
-from smart.lib import zones
+from core.lib import zones
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smart.settings")
 

@@ -15,8 +15,8 @@ from django.core.signals import setting_changed
 from django.db import connection
 
 import smart.local.clock
+from core.lib import clock, compile_texts, crypto
 from enrollment.models import Subscriber
-from smart.lib import clock, compile_texts, crypto
 from smart.local.models import LocalClock
 from tests import database
 

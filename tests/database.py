@@ -28,16 +28,16 @@ import bonuses.reference
 import campaigns.reference
 import enrollment.reference
 import messaging.reference
-from smart.lib import astana, clock
+from core.lib import astana, clock
 from smart.local import embedded, processes
 from smart.local.embedded import PROJECT
-from surveys import scripts
+from surveys.questionnaire import scripts
 
 KEPT_CLUSTER = PROJECT / "var" / "tests"
 MIGRATED = "migrated"
 _TEMPLATE = "SMART_TEST_TEMPLATE"  # tells xdist's workers which database to copy
 # What decides what a migrated database holds.
-_DECIDES = ("*/migrations/*.py", "*/reference.py", "*/data/*", "smart/lib/append_only.py", "smart/lib/partitions.py")
+_DECIDES = ("*/migrations/*.py", "*/reference.py", "*/data/*", "core/lib/append_only.py", "core/lib/partitions.py")
 
 # Shipped with the schema and changed by no test: kept. Terms and consent texts are shipped too, but tests add some.
 KEPT = [

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, connections
 
-from smart.lib.errors import Refusal
+from core.lib.errors import Refusal
 
 
 def race(*runners: Callable[[], Any]) -> list[Any]:

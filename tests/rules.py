@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "rules.md"
-ROOMS = ("smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
+ROOMS = ("core", "smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
 
 # An id, or a range of ids (B1-B6, M1–M5). Not a part of a longer word, address, escape or file name.
 _ID = re.compile(r"(?<![\w%#./\\-])([JBMSP])([1-9]\d?)(?:[-–]\1([1-9]\d?))?(?![\w%-])")

@@ -13,8 +13,8 @@ import pytest
 from django.core.management import get_commands
 from django.db import connection
 
+from core.access import auth
 from enrollment.models import Subscriber
-from smart.access import auth
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")),

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
+ROOMS = ("core", "smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
 _SPACE = re.compile(r"^(\w*LOCK_SPACE) = (\d+)", re.MULTILINE)
 
 

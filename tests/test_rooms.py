@@ -1,5 +1,6 @@
-"""The house's one rule, where the import linter cannot look: foreign keys are written as strings."""
+"""The house's one rule, where the import linter cannot look: foreign keys are strings; the README draws the layers."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -7,20 +8,29 @@ import pytest
 from django.apps import apps
 from django.db.models import Model
 
-PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+ROOT = Path(__file__).resolve().parent.parent
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 
 
-def floors() -> dict[str, int]:
-    """The floor of each room, counted from the top, as the import contract lists them."""
-    (contract,) = tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"]
-    return {
-        room.strip(): floor
-        for floor, line in enumerate(contract["layers"])
-        for room in line.replace("|", ":").split(":")
-    }
+def layers(container: str = "") -> list[list[str]]:
+    """The lines of a layers contract, from the top: of the rooms, or of what is inside one."""
+    for contract in CONTRACTS:
+        if contract["type"] == "layers" and contract.get("containers", [""]) == [container]:
+            return [[name.strip() for name in line.split("|")] for line in contract["layers"]]
+    return []
 
 
-def floor_of(model: type[Model]) -> int | None:
+def floors() -> dict[str, tuple[int, int]]:
+    """Where a room or a part of one stands, counted from the top: (room, part of it)."""
+    found = {}
+    for floor, (room,) in enumerate(layers()):
+        found[room] = (floor, 0)
+        for part, line in enumerate(layers(room)):
+            found |= {f"{room}.{name}": (floor, part) for name in line}
+    return found
+
+
+def floor_of(model: type[Model]) -> tuple[int, int] | None:
     """The floor of the model's room; None for a foreign app, on which everybody may stand."""
     return floors().get(model._meta.app_config.name)
 
@@ -39,7 +49,29 @@ def test_foreign_keys_point_down(model):
 
 
 def test_every_room_with_models_has_a_floor():
-    ours = [config for config in apps.get_app_configs() if Path(config.path).is_relative_to(PYPROJECT.parent)]
+    ours = [config for config in apps.get_app_configs() if Path(config.path).is_relative_to(ROOT)]
     rooms = [config.name for config in ours if ".venv" not in config.path and list(config.get_models())]
 
     assert set(rooms) <= set(floors())
+
+
+def test_every_part_of_a_room_with_layers_has_a_line():
+    """A folder added beside the others must say where it stands; single modules may stand at a room's door."""
+    for room in ("smart", "surveys", "campaigns", "messaging", "core"):
+        folders = {
+            path.parent.name
+            for path in (ROOT / room).glob("*/__init__.py")
+            if path.parent.name not in ("migrations", "management", "templatetags")
+        }
+        assert folders <= {name for line in layers(room) for name in line}, room
+
+
+def test_the_readme_draws_the_layers_of_the_contract():
+    (picture,) = re.findall(r"## The layers\n.*?\n\n(    .*?)\n\n", (ROOT / "README.md").read_text(), re.DOTALL)
+    drawn = [re.split(r" {2,}", line.strip())[0] for line in picture.splitlines()]
+    expected = []
+    for (room,) in layers():
+        parts = [" | ".join(f"{room}.{name}" for name in line) for line in layers(room)]
+        expected += parts if room in ("smart", "core") else [room]
+
+    assert drawn == expected

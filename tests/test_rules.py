@@ -56,5 +56,5 @@ def test_an_id_is_told_from_what_looks_like_one(text: str, cited: set[str]) -> N
 
 
 def test_of_a_program_only_comments_and_docstrings_cite() -> None:
-    """`tests/campaigns/test_uploads_reading.py` writes into cell B2 of a workbook; B2 is cited elsewhere."""
-    assert "tests/campaigns/test_uploads_reading.py" not in rules.in_tests()["B2"]
+    """`tests/campaigns/offers/test_uploads_reading.py` writes into cell B2 of a workbook; B2 is cited elsewhere."""
+    assert "tests/campaigns/offers/test_uploads_reading.py" not in rules.in_tests()["B2"]

@@ -21,12 +21,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from bonuses import charging
-from campaigns import offers
 from campaigns.models import Partner, PartnerClient, Upload
+from campaigns.offers import approval
+from core.access import auth, keys
+from core.access.models import ApiClient
+from core.lib import clock, signing
 from enrollment.models import Membership, Subscriber
-from smart.access import auth, keys
-from smart.access.models import ApiClient
-from smart.lib import clock, signing
 from tests.campaigns.conftest import DRAFT, NOW
 
 SCHEMA = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))
@@ -59,7 +59,7 @@ def let_in(client: ApiClient) -> None:
     """Make it a partner's software that may do everything, with an offer and a file to ask for."""
     partner = Partner.objects.create(name="Arbat Coffee", slug="arbat", created_at=NOW)
     PartnerClient.objects.create(client=client, partner=partner, scopes=PartnerClient.Scope.values)
-    offers.create(partner=partner, draft=DRAFT, by="partner:dana", now=NOW)
+    approval.create(partner=partner, draft=DRAFT, by="partner:dana", now=NOW)
     Upload.objects.create(partner=partner, file_name="offers.csv", path="/nowhere", created_by="dana", created_at=NOW)
 
 

@@ -16,7 +16,7 @@ from django.utils.translation.template import templatize
 from django.utils.translation.trans_real import translation
 from pytest_django import Settings
 
-from smart.lib import compile_texts
+from core.lib import compile_texts
 from smart.local import catalogues
 
 UNFOLD = Path(unfold.__file__).parent
@@ -63,7 +63,7 @@ def po(*texts: tuple[str, str], language: str = "ru") -> Catalog:
     """A catalogue of texts and their translations, each used in one file."""
     catalog = Catalog(locale=language)
     for msgid, text in texts:
-        catalog.add(msgid, text, locations=[("messaging/gate.py", 0)])
+        catalog.add(msgid, text, locations=[("messaging/sending/gate.py", 0)])
     return catalog
 
 
@@ -102,7 +102,7 @@ def test_what_is_translated_for_a_library_is_what_it_asks_for(library: str) -> N
 @pytest.mark.parametrize(
     ("texts", "fault"),
     [
-        ([], "lacks 'Send %(count)s', used in messaging/gate.py"),
+        ([], "lacks 'Send %(count)s', used in messaging/sending/gate.py"),
         ([("Send %(count)s", "")], "not translated: 'Send %(count)s'"),
         ([("Send %(count)s", "Отправить")], "other placeholders than the text's own: 'Send %(count)s'"),
         ([("Send %(count)s", "Отправить %(number)s")], "other placeholders than the text's own: 'Send %(count)s'"),

@@ -2,7 +2,7 @@ from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-from smart.lib import append_only, partitions
+from core.lib import append_only, partitions
 
 
 def partition(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:

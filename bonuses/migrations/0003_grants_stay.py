@@ -1,6 +1,6 @@
 from django.db import migrations
 
-# Partitions that are there, the default included; those made later get theirs from smart.lib.partitions.
+# Partitions that are there, the default included; those made later get theirs from core.lib.partitions.
 REFUSE = """
 CREATE TRIGGER bonuses_grant_no_truncate BEFORE TRUNCATE ON bonuses_grant
     FOR EACH STATEMENT EXECUTE FUNCTION smart_refuse_change();

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-import smart.lib.clock
+import core.lib.clock
 
 
 class Migration(migrations.Migration):
@@ -11,6 +11,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="bonusterms",
             name="created_at",
-            field=models.DateTimeField(default=smart.lib.clock.now, editable=False, verbose_name="created at"),
+            field=models.DateTimeField(default=core.lib.clock.now, editable=False, verbose_name="created at"),
         ),
     ]

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from campaigns.models import Partner, PartnerClient
-from smart.access import auth
-from smart.access.models import ApiClient
+from core.access import auth
+from core.access.models import ApiClient
 
 FAILURES = 10  # a minute, of one key from one address
 FAILURES_OF_ALL = 100  # a minute, of all keys from one address

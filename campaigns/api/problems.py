@@ -8,11 +8,11 @@ from rest_framework.response import Response
 
 from campaigns.api.auth import TooManyFailures
 from campaigns.api.serializers import NAMES, href
-from campaigns.codes import BadCodes
+from campaigns.codes.pool import BadCodes
+from campaigns.codes.redemption import TooManyGuesses
 from campaigns.models import Offer
-from campaigns.offers import BadOffer
-from campaigns.redemption import TooManyGuesses
-from smart.lib import problems
+from campaigns.offers.approval import BadOffer
+from core.lib import problems
 
 
 def problem_details(error: Exception, context: dict[str, Any]) -> Response | None:

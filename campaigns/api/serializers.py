@@ -6,10 +6,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from campaigns.codes import MOST_AT_ONCE
-from campaigns.drafts import LANGUAGES, Draft
+from campaigns.codes.pool import MOST_AT_ONCE
 from campaigns.models import Offer
-from smart.lib import astana, problems, strict
+from campaigns.offers.drafts import LANGUAGES, Draft
+from core.lib import astana, problems, strict
 
 _LAST_SECOND = time(23, 59, 59)
 MOST_CODES = 5000

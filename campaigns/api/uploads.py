@@ -1,4 +1,4 @@
-"""Offers by the file: upload, look at what was understood, confirm. The rules of the file are campaigns.uploads'."""
+"""Offers by the file: upload, look at what was understood, confirm. The file's rules are those of offers.uploads."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from rest_framework.response import Response
 from campaigns.api.serializers import MOST_A_PAGE, NAMES, FieldErrorSerializer, UnderstoodSerializer, understood
 from campaigns.api.views import PartnerView, problems_of
 from campaigns.models import Upload, UploadRow
-from campaigns.uploads import operations
-from campaigns.uploads.table import MOST_BYTES
-from smart.lib import clock
+from campaigns.offers.uploads import operations
+from campaigns.offers.uploads.table import MOST_BYTES
+from core.lib import clock
 
 _ROW_MAX = 2**31 - 1
 _AROUND_THE_FILE = 64 * 1024  # a form's boundaries and headers

@@ -13,14 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from campaigns import codes, offers, redemption
 from campaigns.api import serializers
 from campaigns.api.auth import HasScope, PartnerCaller, PartnerProof
 from campaigns.api.problems import problem_details
 from campaigns.api.serializers import OfferSerializer
-from campaigns.drafts import Draft
+from campaigns.codes import pool, redemption
 from campaigns.models import Offer, Partner, PartnerClient, Redemption
-from smart.lib import clock, problems, strict
+from campaigns.offers import approval
+from campaigns.offers.drafts import Draft
+from core.lib import clock, problems, strict
 
 Scope = PartnerClient.Scope
 
@@ -126,8 +127,8 @@ class OffersView(PartnerView):
         """Create it, and submit it if so wished; two alike that come at once stand in line."""
         partner = Partner.objects.select_for_update(no_key=True).get(pk=self.caller.partner.pk)
         now = clock.now()
-        offer = offers.create(partner=partner, draft=draft, by=self.caller.by, now=now)
-        return offers.submit(offer=offer, by=self.caller.by, now=now) if is_submitted else offer
+        offer = approval.create(partner=partner, draft=draft, by=self.caller.by, now=now)
+        return approval.submit(offer=offer, by=self.caller.by, now=now) if is_submitted else offer
 
 
 class OfferView(PartnerView):
@@ -157,7 +158,7 @@ class OfferView(PartnerView):
             offer = self.offer(offer_id, is_locked=True)
             form.is_valid(raise_exception=True)
             draft = replace(Draft.of(offer), **form.changes())
-            offer = offers.edit(offer=offer, draft=draft, by=self.caller.by, now=clock.now())
+            offer = approval.edit(offer=offer, draft=draft, by=self.caller.by, now=clock.now())
         return Response(OfferSerializer(offer).data)
 
 
@@ -173,7 +174,7 @@ class SubmitView(PartnerView):
     )
     def post(self, request: Request, offer_id: int) -> Response:
         """Ask for approval of a draft, or anew of what was rejected."""
-        offer = offers.submit(offer=self.offer(offer_id), by=self.caller.by, now=clock.now())
+        offer = approval.submit(offer=self.offer(offer_id), by=self.caller.by, now=clock.now())
         return Response(OfferSerializer(offer).data)
 
 
@@ -192,7 +193,7 @@ class CodesView(PartnerView):
         offer = self.offer(offer_id)
         form = serializers.CodesSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        return Response({"added": codes.bring_own(offer=offer, codes=form.validated_data["codes"])}, status=201)
+        return Response({"added": pool.bring_own(offer=offer, codes=form.validated_data["codes"])}, status=201)
 
 
 class RedemptionsView(PartnerView):

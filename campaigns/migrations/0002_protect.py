@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from smart.lib import append_only
+from core.lib import append_only
 
 # The WHEN clauses are evaluated without entering PL/pgSQL: a legal update costs next to nothing.
 TRANSITIONS = """

@@ -1,7 +1,7 @@
 from django.db import migrations
 
 # For how long each caller of a partner's has yet to pay for its wrong codes, and ("") all of them together: minutes of
-# memory that a crash may forget, so UNLOGGED; only campaigns/guesses.py reads and writes it, so it has no model.
+# memory that a crash may forget, so UNLOGGED; only campaigns/codes/throttle.py reads and writes it, so it has no model.
 TABLE = """
 CREATE UNLOGGED TABLE campaigns_guess (
     partner_id bigint NOT NULL,

@@ -1,7 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from smart.lib import append_only
+from core.lib import append_only
 
 FINAL = """
 CREATE TRIGGER campaigns_publishedresult_final BEFORE UPDATE OR DELETE ON campaigns_publishedresult FOR EACH ROW

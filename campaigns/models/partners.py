@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from smart.access.models import ApiClient
+from core.access.models import ApiClient
 
 
 class Partner(models.Model):

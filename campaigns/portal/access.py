@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from campaigns.models import Partner, PartnerMember
-from campaigns.partners import name_of
+from campaigns.partners.accounts import name_of
 
 Role = PartnerMember.Role
 EVERYBODY = frozenset(Role)

@@ -22,7 +22,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.portal import access, mail
-from smart.access.auth import client_address
+from core.access.auth import client_address
 
 LABELS = {
     "login": _("E-mail"),
@@ -67,7 +67,7 @@ class Adapter(DefaultAccountAdapter):
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """By invitation only (campaigns.partners.accept)."""
+        """By invitation only (campaigns.partners.accounts.accept)."""
         return False
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:

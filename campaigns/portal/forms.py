@@ -1,4 +1,4 @@
-"""The portal's forms. What an offer may say is judged by campaigns.drafts; the form tells it at the field."""
+"""The portal's forms. What an offer may say is judged by campaigns.offers.drafts; the form tells it at the field."""
 
 from collections.abc import Iterable
 from dataclasses import fields as fields_of
@@ -14,11 +14,11 @@ from django.utils.text import capfirst, slugify
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import drafts
-from campaigns.drafts import Draft, Problem
 from campaigns.models import Category, Offer, Partner, PartnerClient, PartnerMember
+from campaigns.offers import drafts
+from campaigns.offers.drafts import Draft, Problem
+from core.lib import alphabet
 from enrollment.models import Channel, Interest, Town
-from smart.lib import alphabet
 
 _DRAFT_FIELDS = {one.name for one in fields_of(Draft)}
 _LISTS = ("channels", "interests", "towns")
@@ -222,7 +222,7 @@ class ClientForm(forms.Form):
 
 
 class UploadForm(forms.Form):
-    """A file; what is in it is judged by campaigns.uploads."""
+    """A file; what is in it is judged by campaigns.offers.uploads."""
 
     file = forms.FileField(
         label=_("File of offers"),

@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from campaigns.models import Invitation
-from smart.lib import astana
+from core.lib import astana
 
 logger = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from campaigns.drafts import CODE_LENGTH, LANGUAGES, landed
 from campaigns.models import Offer
+from campaigns.offers.drafts import CODE_LENGTH, LANGUAGES, landed
+from core.lib import segments
 from enrollment.models import Language
 from messaging import texts
-from smart.lib import segments
 
 SAMPLE_CODE = "K7M2P9QX"[:CODE_LENGTH]
 ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}

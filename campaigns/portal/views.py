@@ -10,12 +10,12 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from campaigns import partners
 from campaigns.models import Offer, OfferEvent
+from campaigns.partners import accounts
 from campaigns.portal import access, history
 from campaigns.portal.access import PortalRequest
 from campaigns.portal.forms import JoinForm
-from smart.lib import clock
+from core.lib import clock
 
 _LATEST = 8
 
@@ -51,14 +51,14 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
 def _join(request: HttpRequest, token: str) -> HttpResponse:
     now = clock.now()
     try:
-        invitation = partners.invitation_of(token=token, now=now)
+        invitation = accounts.invitation_of(token=token, now=now)
         form = JoinForm(request.POST if request.method == "POST" else None, email=invitation.email)
         if form.is_valid():
             given = form.cleaned_data
-            partners.accept(token=token, name=given["name"], password=given["password1"], now=now)
+            accounts.accept(token=token, name=given["name"], password=given["password1"], now=now)
             logout(request)  # whoever else may be signed in in this browser
             messages.success(request, _("Welcome. Sign in with your e-mail and the password you chose."))
             return redirect("account_login")
-    except (partners.BadInvitation, partners.AccountExists) as refusal:
+    except (accounts.BadInvitation, accounts.AccountExists) as refusal:
         return render(request, "partners/invitation_over.html", {"why": refusal}, status=refusal.status)
     return render(request, "partners/join.html", {"form": form, "invitation": invitation})

@@ -10,17 +10,17 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from campaigns import partners
 from campaigns.models import PartnerClient
+from campaigns.partners import accounts
 from campaigns.portal import access
 from campaigns.portal.access import PortalRequest
 from campaigns.portal.forms import ClientForm
-from smart.access import keys
-from smart.access.models import ApiClient, ApiKey
-from smart.lib import clock
-from smart.lib.errors import Refusal
+from core.access import keys
+from core.access.models import ApiClient, ApiKey
+from core.lib import clock
+from core.lib.errors import Refusal
 
-# How the program shows that a request is its own (smart.access.auth).
+# How the program shows that a request is its own (core.access.auth).
 _PROOFS = {
     ApiClient.Proof.SIGNATURE: _(
         "It signs every request with the key's secret; the secret itself is never sent. For programs of your own."
@@ -50,7 +50,7 @@ def connect(request: PortalRequest) -> HttpResponse:
     form = ClientForm(request.POST)
     if form.is_valid():
         try:
-            _client, key_id, secret = partners.connect(
+            _client, key_id, secret = accounts.connect(
                 partner=request.partner, **form.cleaned_data, by=request.by, now=clock.now()
             )
         except Refusal as refusal:
@@ -91,7 +91,7 @@ def revoke(request: PortalRequest, pk: int, key_id: str) -> HttpResponse:
         {
             "title": _("Revoke the key %(key)s?") % {"key": key.key_id},
             "what": _("“%(program)s” can do nothing with it any more, and it cannot be brought back.")
-            % {"program": partners.client_name(made)},
+            % {"program": accounts.client_name(made)},
             "does": _("Revoke"),
             "back": reverse("partners:keys"),
         },
@@ -105,7 +105,7 @@ def _page(
     programs: list[dict[str, Any]] = [
         {
             "pk": made.pk,
-            "name": partners.client_name(made),
+            "name": accounts.client_name(made),
             "scopes": [scopes.get(scope, scope) for scope in made.scopes],
             "keys": made.client.live,  # type: ignore[attr-defined]
             "proof": _PROOFS[ApiClient.Proof(made.client.proof)],

@@ -12,15 +12,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from campaigns import codes, offers
-from campaigns.drafts import LANGUAGES, Draft
+from campaigns.codes import pool
 from campaigns.models import Offer
+from campaigns.offers import approval
+from campaigns.offers.drafts import LANGUAGES, Draft
 from campaigns.portal import access, history, preview
 from campaigns.portal.access import PortalRequest
 from campaigns.portal.forms import OfferForm
+from core.lib import astana, clock
+from core.lib.errors import Refusal
 from enrollment.models import Channel, Interest, Town
-from smart.lib import astana, clock
-from smart.lib.errors import Refusal
 
 State = Offer.State
 _PAGE = 25
@@ -64,7 +65,9 @@ def create(request: PortalRequest) -> HttpResponse:
     form = _form(request)
     if request.method == "POST" and form.is_valid():
         now = clock.now()
-        offer = _tried(form, lambda: offers.create(partner=request.partner, draft=form.draft(), by=request.by, now=now))
+        offer = _tried(
+            form, lambda: approval.create(partner=request.partner, draft=form.draft(), by=request.by, now=now)
+        )
         if offer is not None:
             return _after_saving(request, offer)
     return _form_page(request, form, None)
@@ -76,12 +79,12 @@ def edit(request: PortalRequest, pk: int) -> HttpResponse:
     """The same form for an offer that is there; approved ones go back to approval."""
     offer = access.own(request, _OFFERS, pk)
     if offer.state not in _EDITED:
-        messages.error(request, str(offers.WrongState(state=offer.get_state_display())))
+        messages.error(request, str(approval.WrongState(state=offer.get_state_display())))
         return redirect("partners:offer", offer.pk)
     form = _form(request, of=Draft.of(offer))
     if request.method == "POST" and form.is_valid():
         now = clock.now()
-        edited = _tried(form, lambda: offers.edit(offer=offer, draft=form.draft(), by=request.by, now=now))
+        edited = _tried(form, lambda: approval.edit(offer=offer, draft=form.draft(), by=request.by, now=now))
         if edited is not None:
             return _after_saving(request, edited)
     return _form_page(request, form, offer)
@@ -120,14 +123,14 @@ def offer_page(request: PortalRequest, pk: int) -> HttpResponse:
 @access.page(access.EDITORS)
 def submit(request: PortalRequest, pk: int) -> HttpResponse:
     """Ask for approval."""
-    return _move(request, pk, offers.submit, _("The offer waits for approval now."))
+    return _move(request, pk, approval.submit, _("The offer waits for approval now."))
 
 
 @require_POST
 @access.page(access.EDITORS)
 def withdraw(request: PortalRequest, pk: int) -> HttpResponse:
     """Take it back."""
-    return _move(request, pk, offers.withdraw, _("The offer is a draft again."))
+    return _move(request, pk, approval.withdraw, _("The offer is a draft again."))
 
 
 @require_POST
@@ -136,7 +139,7 @@ def bring_codes(request: PortalRequest, pk: int) -> HttpResponse:
     """Take the partner's own codes, one a line; all or none."""
     offer = access.own(request, _OFFERS, pk)
     try:
-        taken = codes.bring_own(offer=offer, codes=request.POST.get("codes", "").split())
+        taken = pool.bring_own(offer=offer, codes=request.POST.get("codes", "").split())
     except Refusal as refusal:
         messages.error(request, str(refusal))
     else:
@@ -149,7 +152,7 @@ def bring_codes(request: PortalRequest, pk: int) -> HttpResponse:
 def end(request: PortalRequest, pk: int) -> HttpResponse:
     """Ask, then end it for good."""
     if request.method == "POST":
-        return _move(request, pk, offers.end, _("The offer has ended."))
+        return _move(request, pk, approval.end, _("The offer has ended."))
     offer = access.own(request, _OFFERS, pk)
     return render(
         request,
@@ -188,9 +191,9 @@ def _tried(form: OfferForm, save: Callable[[], Offer]) -> Offer | None:
     """Save, or tell in the form why not."""
     try:
         return save()
-    except offers.BadOffer as refusal:
+    except approval.BadOffer as refusal:
         form.refuse(refusal.problems)
-    except offers.WrongState as refusal:
+    except approval.WrongState as refusal:
         form.add_error(None, str(refusal))
     return None
 
@@ -198,7 +201,7 @@ def _tried(form: OfferForm, save: Callable[[], Offer]) -> Offer | None:
 def _after_saving(request: PortalRequest, offer: Offer) -> HttpResponse:
     """Submit as well when that was the button, and show the offer."""
     if "submit" in request.POST and offer.state in _SUBMITTED:
-        return _move(request, offer.pk, offers.submit, _("The offer waits for approval now."))
+        return _move(request, offer.pk, approval.submit, _("The offer waits for approval now."))
     messages.success(request, _("The offer is saved."))
     return redirect("partners:offer", offer.pk)
 

@@ -7,13 +7,13 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from campaigns import partners
 from campaigns.models import Invitation, PartnerMember
+from campaigns.partners import accounts
 from campaigns.portal import access, mail
 from campaigns.portal.access import PortalRequest
 from campaigns.portal.forms import InvitationForm, RoleForm
-from smart.lib import clock
-from smart.lib.errors import Refusal
+from core.lib import clock
+from core.lib.errors import Refusal
 
 _MEMBERS = PartnerMember.objects.select_related("user", "partner")
 _WAITING = Invitation.objects.filter(accepted_at=None)
@@ -45,7 +45,7 @@ def invite(request: PortalRequest) -> HttpResponse:
 @access.page(access.OWNERS)
 def withdraw_invitation(request: PortalRequest, pk: int) -> HttpResponse:
     """Take an invitation back."""
-    partners.withdraw_invitation(invitation=access.own(request, _WAITING, pk), by=request.by, now=clock.now())
+    accounts.withdraw_invitation(invitation=access.own(request, _WAITING, pk), by=request.by, now=clock.now())
     messages.success(request, _("The invitation is withdrawn."))
     return redirect("partners:team")
 
@@ -60,8 +60,8 @@ def change_role(request: PortalRequest, pk: int) -> HttpResponse:
         messages.error(request, _("There is no such role."))
         return redirect("partners:team")
     try:
-        partners.change_role(member=member, role=form.cleaned_data["role"], by=request.by, now=clock.now())
-    except partners.LastOwner as refusal:
+        accounts.change_role(member=member, role=form.cleaned_data["role"], by=request.by, now=clock.now())
+    except accounts.LastOwner as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, _("The role is changed."))
@@ -76,8 +76,8 @@ def remove(request: PortalRequest, pk: int) -> HttpResponse:
     name = member.user.first_name or member.user.email
     if request.method == "POST":
         try:
-            partners.remove(member=member, by=request.by, now=clock.now())
-        except partners.LastOwner as refusal:
+            accounts.remove(member=member, by=request.by, now=clock.now())
+        except accounts.LastOwner as refusal:
             messages.error(request, str(refusal))
         else:
             messages.success(request, _("%(name)s is no longer in the team.") % {"name": name})
@@ -95,7 +95,7 @@ def remove(request: PortalRequest, pk: int) -> HttpResponse:
 
 
 def _invite(request: PortalRequest, email: str, role: str) -> None:
-    invitation, token = partners.invite(partner=request.partner, email=email, role=role, by=request.by, now=clock.now())
+    invitation, token = accounts.invite(partner=request.partner, email=email, role=role, by=request.by, now=clock.now())
     if mail.send_invitation(request, of=invitation, token=token):
         messages.success(request, _("The invitation is on its way to %(email)s.") % {"email": invitation.email})
     else:

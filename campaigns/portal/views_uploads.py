@@ -10,13 +10,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh
 
 from campaigns.models import Upload
+from campaigns.offers.uploads import operations as uploads
+from campaigns.offers.uploads.words import Names
 from campaigns.portal import access
 from campaigns.portal.access import PortalRequest
 from campaigns.portal.forms import UploadForm
-from campaigns.uploads import operations as uploads
-from campaigns.uploads.words import Names
-from smart.lib import clock
-from smart.lib.errors import Refusal
+from core.lib import clock
+from core.lib.errors import Refusal
 
 _PAGE = 50
 _LATEST = 20

@@ -11,8 +11,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from campaigns.models import Campaign, Offer
-from smart.lib import astana
-from smart.lib.intervals import Difference, difference
+from core.lib import astana
+from core.lib.intervals import Difference, difference
 
 OPT_OUT_WITHIN = timedelta(hours=48)
 DIMENSIONS = ("town", "hour", "language", "variant", "channel")

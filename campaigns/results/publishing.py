@@ -15,10 +15,10 @@ from django.db.models import QuerySet
 from campaigns.models import Campaign, Offer, Partner, PublishedResult
 from campaigns.results import figures, rounding, store
 from campaigns.results.figures import Figures
+from core.jobs import operations as jobs
+from core.jobs.operations import Step
+from core.lib import astana
 from enrollment.models import Town
-from smart.jobs import operations as jobs
-from smart.jobs.operations import Step
-from smart.lib import astana
 
 MEASURES = ("placed", "sent", "delivered", "failed", "expired", "withheld", "unknown", "opted_out", "redeemed")
 PARTED = ("delivered", "redeemed")  # told by town, hour, language, variant too

@@ -1,6 +1,6 @@
-"""Counts as a partner may see them: in hundreds, none under a thousand (smart.lib.rounding, ADR 0021)."""
+"""Counts as a partner may see them: in hundreds, none under a thousand (core.lib.rounding, ADR 0021)."""
 
-from smart.lib.rounding import Rounding
+from core.lib.rounding import Rounding
 
 STEP = 100
 LEAST = 1_000

@@ -14,10 +14,10 @@ from fpdf import FPDF, FontFace
 
 from campaigns.models import Offer, Partner, Statement
 from campaigns.results import rounding
+from core.jobs import operations as jobs
+from core.jobs.operations import Step
+from core.lib import astana
 from messaging import sql
-from smart.jobs import operations as jobs
-from smart.jobs.operations import Step
-from smart.lib import astana
 
 READY_ON = 3  # day of the month after: the receipts of its last day are in, or will not come
 _FONTS = Path(__file__).resolve().parents[2] / "static" / "fonts"

@@ -7,9 +7,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.lib.errors import Refusal
 from enrollment.audience import traits
 from enrollment.models import Fact, Interest, Language, Region, Subscriber, Town
-from smart.lib.errors import Refusal
 
 OLDEST = 120
 MOST_MONTHS = 1200

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import connection
 
+from core.lib import astana
 from enrollment.audience import traits
 from enrollment.audience.definition import Audience
 from enrollment.models import Channel, Consents, Interest, Purpose
-from smart.lib import astana
 
 
 @dataclass(frozen=True, slots=True)

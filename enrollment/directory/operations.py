@@ -10,13 +10,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from core.jobs import operations as jobs
+from core.lib.astana import day_of
+from core.lib.errors import Refusal
+from core.lib.safe_csv import escape
 from enrollment.directory import parsing, sql
 from enrollment.directory.parsing import Finding, Parser
 from enrollment.models import DirectoryImport, Town
-from smart.jobs import operations as jobs
-from smart.lib.astana import day_of
-from smart.lib.errors import Refusal
-from smart.lib.safe_csv import escape
 
 Progress = Callable[[str, int, int], None]
 _LINES_A_BLOCK = 2_000

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
+from core.lib import crypto, msisdn
+from core.lib.errors import Refusal
+from core.lib.logs import mask_numbers
 from enrollment.towns import TownMatcher
-from smart.lib import crypto, msisdn
-from smart.lib.errors import Refusal
-from smart.lib.logs import mask_numbers
 
 _BLOCK = 1 << 20
 _NUL = "\x00"

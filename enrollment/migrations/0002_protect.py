@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from smart.lib import append_only
+from core.lib import append_only
 
 FREEZE_TEXT = """
 CREATE TRIGGER enrollment_consenttext_frozen BEFORE UPDATE OR DELETE ON enrollment_consenttext

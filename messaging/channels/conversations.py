@@ -16,8 +16,8 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
+from core.lib.logs import mask_numbers
 from messaging.channels.base import Outgoing
-from smart.lib.logs import mask_numbers
 
 logger = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+from core.lib.http.breaker import CircuitBreaker
+from core.lib.http.client import Answer, HttpClient, NotSent, TooLate, Unanswered
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.channels.options import Configured, required
 from messaging.channels.pool import Pool
-from smart.lib.http.breaker import CircuitBreaker
-from smart.lib.http.client import Answer, HttpClient, NotSent, TooLate, Unanswered
 
 _MISCONFIGURED_SECONDS = 30.0
 _BUSY = {429, 503}

@@ -15,12 +15,12 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 
+from core.lib import clock
+from core.lib.http.client import Answer
 from messaging import callbacks
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.http_transport import HttpTransport
 from messaging.channels.options import required
-from smart.lib import clock
-from smart.lib.http.client import Answer
 
 # 1 delivered, 2 failed, 4 buffered, 8 accepted by the SMSC, 16 rejected by it.
 _DLR_MASK = "31"

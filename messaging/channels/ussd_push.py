@@ -15,13 +15,13 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from django.core.exceptions import ImproperlyConfigured
 
+from core.lib import clock, gsm
+from core.lib.http.client import MOST_BYTES, Answer, NotSent, TooLate, Unanswered
 from messaging.channels import conversations
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.conversations import Turn
 from messaging.channels.http_transport import HttpTransport
 from messaging.channels.options import required
-from smart.lib import clock, gsm
-from smart.lib.http.client import MOST_BYTES, Answer, NotSent, TooLate, Unanswered
 
 _CODING = {"gsm7": "15", "ucs2": "72"}
 _RELEASE = b'<?xml version="1.0" encoding="UTF-8"?><dialog mapMessagesSize="0" prearrangedEnd="false"></dialog>'
@@ -31,7 +31,7 @@ _LATER = 1800.0  # until a line is tried again that was busy or away
 _MARGIN_SECONDS = 2.0
 # With less left nothing more is asked: a screen wants to be read, and answered.
 _LEAST_QUESTION_SECONDS = 10.0
-# A sender that is silent for longer is taken for dead (messaging.sender.LEASES).
+# A sender that is silent for longer is taken for dead (messaging.sending.sender.LEASES).
 _MOST_DIALOG_SECONDS = 220.0
 # RestComm answers an empty 200 at once when it could not read a request: another content type, or a body that is no
 # dialog. It answers the same when its HTTP side stops waiting for a reader (15 s as shipped), and then the screen may

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from core.lib import astana
 from messaging.sql.statements import array, rows
-from smart.lib import astana
 
 MOST_RINGS = 3  # of one message: whoever is busy or does not answer so often is left in peace
 RUNG = ("busy", "no_answer")

@@ -120,7 +120,7 @@ def gate(
     caps: tuple[int, int, int],
     site: str,
 ) -> list[tuple[Any, ...]]:
-    """Judge claimed messages at the database's own instant; see messaging.gate, the only caller.
+    """Judge claimed messages at the database's own instant; see messaging.sending.gate, the only caller.
 
     Those that pass (verdict "") have their attempt written when this returns; the others are put off or ended.
     """

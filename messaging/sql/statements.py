@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from smart.lib import astana
+from core.lib import astana
 
 GATE_LOCK_SPACE = 5553  # between gates under way and the sweep
 OLDEST_MONTHS = 3  # a message lives shorter than that: what is older is not looked at

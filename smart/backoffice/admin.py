@@ -7,10 +7,6 @@ from django.contrib.auth.models import Group, User
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from smart.backoffice.surveys import setting
-
-__all__ = ["setting"]  # it registers surveys
-
 admin.site.unregister(User)
 admin.site.unregister(Group)
 

@@ -1,7 +1,9 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.contrib import admin
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
@@ -18,4 +20,6 @@ class BackofficeConfig(AppConfig):
     verbose_name = _("Back office")
 
     def ready(self) -> None:
+        # Each app's pages for staff; Django itself looks for `admin` modules only.
+        autodiscover_modules("staff.admin", register_to=admin.site)
         post_migrate.connect(load_roles, sender=self)

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from bonuses.models import Grant, LedgerEntry
-from smart.jobs.models import JobRun
-from smart.lib import astana, clock
+from core.jobs.models import JobRun
+from core.lib import astana, clock
 
 _FRESH_SECONDS = 60
 _DAYS = 30

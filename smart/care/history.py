@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Debit, Grant, LedgerEntry
-from campaigns import reasons
+from campaigns.campaign import reasons
+from core.access.models import AuditEvent
 from enrollment.models import ConsentEvent, Membership, Subscriber
 from messaging.models import Message
-from smart.access.models import AuditEvent
 from smart.ussd.models import Dial, UssdSession
 from surveys.models import Response
 

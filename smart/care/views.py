@@ -13,14 +13,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from core.access import audit
+from core.lib import clock
+from core.lib.errors import Refusal
+from core.lib.msisdn import InvalidMsisdn, Msisdn, parse
 from enrollment import operations as enrollment
 from enrollment.models import Language, Subscriber
 from smart import programme
-from smart.access import audit
 from smart.care import history
-from smart.lib import clock
-from smart.lib.errors import Refusal
-from smart.lib.msisdn import InvalidMsisdn, Msisdn, parse
 
 LOOK_UP_SECONDS = 30 * 60  # how long a look-up's reason holds
 _SESSION_KEY = "care_look_ups"

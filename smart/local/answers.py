@@ -11,18 +11,18 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import Protocol
 
+from core.lib import astana
+from core.lib.errors import Refusal
 from enrollment.audience import definition
 from enrollment.models import Channel, Interest, Subscriber
 from messaging.models import Message
 from smart import programme
-from smart.lib import astana
-from smart.lib.errors import Refusal
 from smart.local.respondents import USUAL, Habits, Respondent
-from surveys import scripts
-from surveys.answering import Standing
-from surveys.flow import Script
-from surveys.items import Item
 from surveys.models import Response, Survey, Version
+from surveys.questionnaire import scripts
+from surveys.questionnaire.flow import Script
+from surveys.questionnaire.items import Item
+from surveys.responses.answering import Standing
 
 State = Response.State
 

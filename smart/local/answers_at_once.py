@@ -1,6 +1,6 @@
 """The same answers as smart.local.answers, written down in a few statements: for a survey that is over.
 
-A first start has no minutes to press keys by the thousand. The way through the questions is surveys.flow's own, and
+A first start has no minutes to press keys by the thousand. The way through the questions is flow's own, and
 tests/local/test_simulated_surveys.py keeps that what is written is what the operations would have written. One thing
 is left out: the message that tells of each reward.
 """
@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Grant, Kind, LedgerEntry
+from core.lib import astana
 from enrollment.models import Channel, Subscriber, SubscriberFact
-from smart.lib import astana
 from smart.local.answers import age_of, begins, delivered, live, members, respondent, run, script_of
 from smart.local.respondents import USUAL, Habits
-from surveys import flow
-from surveys.flow import Given, Script
-from surveys.items import Item, Option
 from surveys.models import Answer, Quota, Response, Survey, Version
 from surveys.models.questions import END, NOT_ELIGIBLE
+from surveys.questionnaire import flow
+from surveys.questionnaire.flow import Given, Script
+from surveys.questionnaire.items import Item, Option
 
 State = Response.State
 _AT_ONCE = 2_000

@@ -10,7 +10,7 @@ class LocalConfig(AppConfig):
 
     def ready(self) -> None:
         if settings.MOVABLE_CLOCK:
-            from smart.lib import clock  # noqa: PLC0415 - the models behind it are ready only now
+            from core.lib import clock  # noqa: PLC0415 - the models behind it are ready only now
             from smart.local import clock as movable  # noqa: PLC0415
 
             clock.install(movable.now)

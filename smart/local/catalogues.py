@@ -3,7 +3,7 @@
 python -m smart.local.catalogues renew      bring the .po files up to date with code and templates, and say what changed
 python -m smart.local.catalogues check      say what is wrong with the .po files
 
-smart.lib.compile_texts makes what gettext reads of them.
+core.lib.compile_texts makes what gettext reads of them.
 
 People write the translations and comments. Everything else in a .po file is written by `renew`, always in the same
 way: entries in the order of the files that use them, files without line numbers. An entry that a library asks for
@@ -21,11 +21,11 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.pofile import PoFileError, read_po, write_po
 
-from smart.lib import texts
+from core.lib import texts
 
 PROJECT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("kk", "ru", "en")
-ROOMS = ("smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
+ROOMS = ("core", "smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
 # Their own pages' texts, which have no Kazakh or a worse one: no code of ours names them.
 LIBRARIES = {"django", "unfold"}
 KEYWORDS = {

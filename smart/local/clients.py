@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from smart.access import keys
-from smart.access.models import ApiClient, ApiKey
+from core.access import keys
+from core.access.models import ApiClient, ApiKey
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 CLIENTS = {

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError
 from django.utils.translation import gettext_lazy as _
 
-from smart.lib import clock
-from smart.lib.errors import Refusal
+from core.lib import clock
+from core.lib.errors import Refusal
 from smart.local.models import LocalClock
 
 _FRESH_SECONDS = 0.25

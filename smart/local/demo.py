@@ -7,15 +7,16 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 
-from bonuses import operations as bonuses
-from campaigns import offers, partners
-from campaigns.drafts import Draft
+from bonuses import lifecycle as bonuses
 from campaigns.models import Offer, Partner
+from campaigns.offers import approval
+from campaigns.offers.drafts import Draft
+from campaigns.partners import accounts
+from core.lib import astana
 from enrollment.models import Subscriber
 from messaging import outbox
 from messaging.models import SendingEpoch
-from smart import directory
-from smart.lib import astana
+from smart.directory import imports
 from smart.local import clients, demo_surveys, past, present
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
 from smart.local.models import DemoBase
@@ -44,15 +45,15 @@ def load(*, now: datetime, say: Callable[[str], object] = lambda _: None) -> boo
         _survey(now)
         return False
     say("Importing the directory of subscribers.")
-    with directory.alone():
-        run = directory.begin(path=FILE, file_name=FILE.name, is_full=True, by="demo", now=now)
-        directory.carry_out(run=run, by="demo", now=now)
+    with imports.alone():
+        run = imports.begin(path=FILE, file_name=FILE.name, is_full=True, by="demo", now=now)
+        imports.carry_out(run=run, by="demo", now=now)
     past.load(now=now, say=say)
     present.load(now=now, say=say)
     outbox.end_waiting(now=now)
     bonuses.expire(now=now)
     bonuses.issue_month(now=now)
-    offers.end_over(now=now)
+    approval.end_over(now=now)
     _survey(now)
     making.finished_at = now
     making.save(update_fields=["finished_at"])
@@ -76,10 +77,10 @@ def _staff() -> None:
 
 def _partner(now: datetime) -> None:
     """A firm with an owner and an editor, and offers on every step to approval."""
-    arbat = partners.create(name="Arbat Coffee", slug="arbat", hosts=["arbat.example"], price=900, by="demo", now=now)
+    arbat = accounts.create(name="Arbat Coffee", slug="arbat", hosts=["arbat.example"], price=900, by="demo", now=now)
     for email, role, name in zip(DEMO_PARTNERS_PEOPLE, ("owner", "editor"), ("Dana", "Timur"), strict=True):
-        _invitation, token = partners.invite(partner=arbat, email=email, role=role, by="demo", now=now)
-        partners.accept(token=token, name=name, password=DEMO_PASSWORD, now=now)
+        _invitation, token = accounts.invite(partner=arbat, email=email, role=role, by="demo", now=now)
+        accounts.accept(token=token, name=name, password=DEMO_PASSWORD, now=now)
     for number, (state, changes) in enumerate(_OFFERS):
         _offer(arbat, state, changes, now - timedelta(hours=5 * (len(_OFFERS) - number)))
 
@@ -140,11 +141,11 @@ def _offer(partner: Partner, state: str, changes: dict[str, Any], now: datetime)
     today = astana.day_of(now)
     draft = Draft(valid_from=today, valid_to=today + timedelta(days=60), channels=("sms",), **changes)
     editor = f"partner:{partner.slug}-2"
-    offer = offers.create(partner=partner, draft=draft, by=editor, now=now)
+    offer = approval.create(partner=partner, draft=draft, by=editor, now=now)
     if state != "draft":
-        offer = offers.submit(offer=offer, by=editor, now=now + timedelta(minutes=10))
+        offer = approval.submit(offer=offer, by=editor, now=now + timedelta(minutes=10))
     if state == "approved":
-        offer = offers.approve(offer=offer, by="staff:marketing", now=now + timedelta(hours=1))
+        offer = approval.approve(offer=offer, by="staff:marketing", now=now + timedelta(hours=1))
     if state == "rejected":
-        offer = offers.reject(offer=offer, reason=_WHY, by="staff:marketing", now=now + timedelta(hours=1))
+        offer = approval.reject(offer=offer, reason=_WHY, by="staff:marketing", now=now + timedelta(hours=1))
     return offer

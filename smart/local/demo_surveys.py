@@ -7,8 +7,9 @@ from campaigns.models import Partner
 from enrollment.models import Channel, Fact, Interest
 from smart.local import answers_at_once, simulated
 from smart.local.respondents import Habits
-from surveys import asking, drafting
+from surveys.fieldwork import lifecycle
 from surveys.models import Choice, Question, Quota, Survey, Version
+from surveys.questionnaire import drafting
 
 Kind = Question.Kind
 HABITS = Habits(takes_part=0.55)
@@ -26,7 +27,7 @@ def load_finished(*, partner: Partner, month: date, now: datetime) -> Survey | N
     survey = launch(LUNCH, partner, starts=starts, days=7, wanted=(160, 330, 260, 400), now=starts)
     simulated.deliver(now=starts, seed=_SEED)
     answers_at_once.write(survey=survey, now=survey.ends_at, habits=HABITS, seed=_SEED)
-    asking.feed(now=survey.ends_at)
+    lifecycle.feed(now=survey.ends_at)
     survey.refresh_from_db()
     return survey
 
@@ -70,8 +71,8 @@ def launch(
     version = drafting.new_draft(survey=survey, by=_BY, now=made_at)
     write_questions(version, said["questions"])
     drafting.publish(version=version, by=_BY, now=made_at)
-    asking.launch(survey=survey, by=_BY, now=now)
-    asking.feed(now=now)
+    lifecycle.launch(survey=survey, by=_BY, now=now)
+    lifecycle.feed(now=now)
     survey.refresh_from_db()
     return survey
 

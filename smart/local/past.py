@@ -8,13 +8,14 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import launching, offers
-from campaigns.drafts import Draft
+from campaigns.campaign import lifecycle
 from campaigns.models import Campaign, Offer, Partner, Variant
+from campaigns.offers import approval
+from campaigns.offers.drafts import Draft
 from campaigns.results import publishing, statement
+from core.lib import astana
 from enrollment.models import Subscriber
 from messaging import outbox
-from smart.lib import astana
 from smart.local import demo_surveys, simulated
 
 MEMBERS = 6_000
@@ -68,11 +69,11 @@ def _run(partner: Partner, starts: datetime) -> Campaign:
         text_kk="«Арбатта» екінші кофе сыйға, ай соңына дейін. {code} кодын көрсетіңіз.",
     )
     Variant.objects.create(campaign=campaign, offer=lunch, label="A")
-    launching.launch(campaign=campaign, by="staff:marketing", now=starts)
-    launching.feed(now=starts)
+    lifecycle.launch(campaign=campaign, by="staff:marketing", now=starts)
+    lifecycle.feed(now=starts)
     simulated.deliver(now=starts, taste=TASTE, seed=_SEED)
     outbox.sweep(now=starts + timedelta(days=1))  # what got no receipt ends
-    launching.feed(now=campaign.ends_at)
+    lifecycle.feed(now=campaign.ends_at)
     campaign.refresh_from_db()
     return campaign
 
@@ -110,6 +111,6 @@ def _offer(partner: Partner, says: dict[str, Any], first_day: date) -> Offer:
 def approved(partner: Partner, draft: Draft, now: datetime) -> Offer:
     """Make an offer, written by the partner's owner and approved by marketing."""
     owner = f"partner:{partner.slug}-1"
-    offer = offers.create(partner=partner, draft=draft, by=owner, now=now)
-    offer = offers.submit(offer=offer, by=owner, now=now)
-    return offers.approve(offer=offer, by="staff:marketing", now=now)
+    offer = approval.create(partner=partner, draft=draft, by=owner, now=now)
+    offer = approval.submit(offer=offer, by=owner, now=now)
+    return approval.approve(offer=offer, by="staff:marketing", now=now)

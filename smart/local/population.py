@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db import connection
 
-from smart.lib import clock, crypto
+from core.lib import clock, crypto
 
 _NOBODYS = "77010000000"  # all show this number; each is found under an index that no number leads to
 

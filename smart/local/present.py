@@ -5,16 +5,16 @@ from datetime import date, datetime, timedelta
 from itertools import cycle
 
 from bonuses import charging
-from campaigns import launching
-from campaigns.drafts import Draft
+from campaigns.campaign import lifecycle
 from campaigns.models import Campaign, Offer, Partner, Variant
+from campaigns.offers.drafts import Draft
+from core.access import audit
+from core.access.auth import Caller
+from core.access.models import ApiClient
+from core.lib import astana, crypto, partitions
+from core.lib.msisdn import Msisdn
 from enrollment.audience import definition
 from enrollment.models import SavedAudience, Subscriber
-from smart.access import audit
-from smart.access.auth import Caller
-from smart.access.models import ApiClient
-from smart.lib import astana, crypto, partitions
-from smart.lib.msisdn import Msisdn
 from smart.local import past, simulated
 from smart.ussd import engine, sessions
 from smart.ussd.request import GatewayRequest, parse_code
@@ -140,9 +140,9 @@ def _campaign(partner: Partner, now: datetime) -> Campaign:
         created_at=made_at,
     )
     Variant.objects.create(campaign=campaign, offer=_offer(partner, astana.day_of(starts), made_at))
-    launching.launch(campaign=campaign, by=_BY, now=made_at)
+    lifecycle.launch(campaign=campaign, by=_BY, now=made_at)
     for day in (starts, starts + timedelta(days=1)):
-        launching.feed(now=day)
+        lifecycle.feed(now=day)
         simulated.deliver(now=day, taste=TASTE, seed=_SEED)
     simulated.react(campaign=campaign, now=now, taste=TASTE, seed=_SEED)
     campaign.refresh_from_db()

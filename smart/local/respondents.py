@@ -11,9 +11,9 @@ from functools import cached_property, lru_cache
 from hashlib import blake2b
 from statistics import NormalDist
 
-from smart.lib import astana
-from surveys.items import Item, Option
+from core.lib import astana
 from surveys.models import Question
+from surveys.questionnaire.items import Item, Option
 
 Kind = Question.Kind
 _SENSE = NormalDist()

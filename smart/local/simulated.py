@@ -12,17 +12,17 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from campaigns import redemption
+from campaigns.codes import redemption
 from campaigns.models import Campaign, PromoCode, Redemption
+from core.lib import astana, clock
 from enrollment import operations as enrollment
 from enrollment.models import Channel, Consents, Interest, Language, Purpose, Subscriber
 from messaging import outbox, receipts
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.models import Message, MessageClass, Receipt
 from messaging.receipts import Report
-from messaging.sender import Sender
+from messaging.sending.sender import Sender
 from smart import programme
-from smart.lib import astana, clock
 
 _ANSWERS_WITHIN_HOURS = 40
 _TILL = "till:simulated"

@@ -22,8 +22,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 import django
 from defusedxml.ElementTree import fromstring
 
-from smart.lib import clock, signing
-from smart.lib.http.client import HttpClient, RequestFailed
+from core.lib import clock, signing
+from core.lib.http.client import HttpClient, RequestFailed
 
 _TIMEOUT = 10
 _MAX_BODY = 64 * 1024

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from smart.lib.http.client import HttpClient, RequestFailed
+from core.lib.http.client import HttpClient, RequestFailed
 from smart.local import embedded, ground, processes, steps
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
 from smart.local.embedded import PROJECT, CannotStart

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from campaigns import launching, offers
-from campaigns.drafts import Draft
+from campaigns.campaign import lifecycle
 from campaigns.models import Campaign, Offer, Partner, Placement, Redemption, Variant
+from campaigns.offers import approval
+from campaigns.offers.drafts import Draft
+from core.lib import astana
+from core.lib.intervals import Difference, difference
 from enrollment.models import Subscriber, Town
-from smart.lib import astana
-from smart.lib.intervals import Difference, difference
 from smart.local import simulated
 from smart.local.population import make_members
 
@@ -74,11 +75,11 @@ def run(
 ) -> Arm:
     """Send a part of the population its offers, as many a day; who likes his redeems before the next day."""
     made = campaign(part=part, exploration=exploration, members=members, days=days, now=now)
-    launching.launch(campaign=made, by="trial", now=now)
+    lifecycle.launch(campaign=made, by="trial", now=now)
     arm = Arm()
     for day in range(days):
         begins = now + timedelta(days=day)
-        launching.feed(now=begins)
+        lifecycle.feed(now=begins)
         simulated.react(campaign=made, now=begins + timedelta(hours=6), since=begins, taste=taste)
         placed = Placement.objects.filter(campaign=made, placed_at=begins).count()
         taken = Redemption.objects.filter(campaign=made, at__gte=begins).count()
@@ -111,6 +112,6 @@ def _offer(partner: Partner, category: str, now: datetime, days: int) -> Offer:
         text_ru="Скидка {code}",
         codes="unique",
     )
-    offer = offers.create(partner=partner, draft=draft, by="partner:trial", now=now)
-    offer = offers.submit(offer=offer, by="partner:trial", now=now)
-    return offers.approve(offer=offer, by="staff:trial", now=now)
+    offer = approval.create(partner=partner, draft=draft, by="partner:trial", now=now)
+    offer = approval.submit(offer=offer, by="partner:trial", now=now)
+    return approval.approve(offer=offer, by="staff:trial", now=now)

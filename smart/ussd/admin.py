@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from smart.lib.admin import ReadOnlyAdmin
+from core.staff.admin import ReadOnlyAdmin
 from smart.ussd.models import Dial
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import translation
 
-from smart.access import auth
-from smart.lib.errors import Refusal
+from core.access import auth
+from core.lib.errors import Refusal
 from smart.ussd import endings, navigation, paging, sessions, steps
 from smart.ussd.request import GatewayRequest, Reply
 from smart.ussd.sessions import Raced, Session

@@ -3,8 +3,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.access.models import ApiClient
 from enrollment.models import Subscriber
-from smart.access.models import ApiClient
 
 
 class UssdSession(models.Model):

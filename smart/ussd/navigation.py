@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
-from smart.lib import gsm
-from smart.lib.errors import Refusal
+from core.lib import gsm
+from core.lib.errors import Refusal
 from smart.ussd import menu, paging
 from smart.ussd.request import Code
 from smart.ussd.sessions import Session

@@ -5,7 +5,7 @@ from functools import lru_cache
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from smart.lib import gsm
+from core.lib import gsm
 from smart.ussd.request import Reply
 from smart.ussd.sessions import Session
 from smart.ussd.visit import Screen

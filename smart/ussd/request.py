@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from smart.access.auth import Caller
-from smart.lib import gsm
-from smart.lib.logs import mask_numbers
-from smart.lib.msisdn import Msisdn
+from core.access.auth import Caller
+from core.lib import gsm
+from core.lib.logs import mask_numbers
+from core.lib.msisdn import Msisdn
 
 _CODE = re.compile(r"\*?(\d{1,6})((?:\*[^*#]*)*)#?")
 

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from smart.lib.problems import ProblemSerializer
+from core.lib.problems import ProblemSerializer
 
 NATIVE = """\
 The gateway posts what was dialed (`dialed`, the first step) or pressed (`input`, each further one), numbering the

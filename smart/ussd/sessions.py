@@ -10,9 +10,9 @@ from django.conf import settings
 from django.db import connection
 from psycopg.types.json import Jsonb
 
-from smart.access.auth import NotAuthenticated
-from smart.lib import astana, partitions, statements
-from smart.lib.logs import mask_numbers
+from core.access.auth import NotAuthenticated
+from core.lib import astana, partitions, statements
+from core.lib.logs import mask_numbers
 from smart.ussd.request import GatewayRequest, Reply
 
 _DIALED_LIMIT = 182

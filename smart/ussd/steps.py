@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from smart.lib import crypto, statements
+from core.lib import crypto, statements
 from smart.ussd import endings, sessions
 from smart.ussd.request import Code, GatewayRequest, Reply
 from smart.ussd.sessions import Session

@@ -16,9 +16,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from smart.access import auth
-from smart.access.models import ApiClient
-from smart.lib import clock, problems
+from core.access import auth
+from core.access.models import ApiClient
+from core.lib import clock, problems
 from smart.ussd import deadline, endings, engine, schema, sessions
 from smart.ussd.dialects import africastalking, comviva, native
 from smart.ussd.dialects.native import BadRequest

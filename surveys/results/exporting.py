@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import QueryDict
 
-from smart.access import audit
+from core.access import audit
 from surveys.models import Export, Survey
 from surveys.results import figures, files, filters, questions, rows
 from surveys.results.rows import Value

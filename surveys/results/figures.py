@@ -15,8 +15,8 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection
 
+from core.lib import intervals
 from enrollment.audience import definition, selection
-from smart.lib import intervals
 from surveys.models import Response, Survey
 from surveys.results.filters import AGES, BAND, UNKNOWN, Filters
 from surveys.results.questions import Asked

@@ -12,7 +12,7 @@ from typing import Any
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from smart.lib import safe_csv
+from core.lib import safe_csv
 from surveys.results.pieces import piece_of
 from surveys.results.rows import AT_ONCE, Column, Value, worded
 

@@ -8,8 +8,8 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from core.lib import astana
 from enrollment.models import Channel, Language, Subscriber, Town
-from smart.lib import astana
 from surveys.models.questions import Question
 from surveys.results.questions import Asked
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from smart.jobs import operations as jobs
-from smart.jobs.operations import Step
-from smart.lib import astana
-from smart.lib.rounding import Rounding
+from core.jobs import operations as jobs
+from core.jobs.operations import Step
+from core.lib import astana
+from core.lib.rounding import Rounding
 from surveys.models import PublishedResult, Response, Survey
 from surveys.models.questions import Question
 from surveys.results import figures, questions

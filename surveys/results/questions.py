@@ -7,10 +7,10 @@ from django.utils import translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from surveys import scripts
-from surveys.items import Item
 from surveys.models import Survey
 from surveys.models.questions import Question
+from surveys.questionnaire import scripts
+from surveys.questionnaire.items import Item
 
 Kind = Question.Kind
 MANY = 30  # a number with more values than this is told in bands

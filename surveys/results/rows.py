@@ -13,8 +13,8 @@ from django.db import connection
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from core.lib.logs import mask_numbers
 from enrollment.models import Channel, Language, Town
-from smart.lib.logs import mask_numbers
 from surveys.models import Response, Survey
 from surveys.results import figures
 from surveys.results.filters import AGES, BAND, GENDERS, UNKNOWN, Filters, band_label, gender_label

@@ -1,34 +1,7 @@
-from collections.abc import Callable
-from datetime import datetime
+"""Fixtures of other rooms that these tests use."""
 
-import pytest
-from django.contrib.auth.models import Group, User
-from django.test import Client
-
-from smart.backoffice import roles
 from tests.bonuses.conftest import make_member
-from tests.campaigns.conftest import NOW, make_offer, partner
+from tests.campaigns.conftest import make_offer, partner
+from tests.staff import at_noon, staff
 
-__all__ = ["make_member", "make_offer", "partner"]
-
-
-@pytest.fixture
-def staff(db: None) -> Callable[..., Client]:
-    """A browser signed in as somebody of a role, reading a language."""
-    roles.load()
-
-    def sign_in(role: str, *, name: str = "", language: str = "en") -> Client:
-        user = User.objects.create_user(name or role, password="x", is_staff=True)
-        user.groups.add(Group.objects.get(name=role))
-        client = Client(headers={"Accept-Language": language})
-        client.force_login(user)
-        return client
-
-    return sign_in
-
-
-@pytest.fixture
-def at_noon(stand_at: Callable[[datetime], None]) -> datetime:
-    """The programme's clock stands at the cast's noon."""
-    stand_at(NOW)
-    return NOW
+__all__ = ["at_noon", "make_member", "make_offer", "partner", "staff"]

@@ -14,12 +14,12 @@ from django.db.models import Model
 from django.test import Client, RequestFactory
 
 from bonuses.models import BonusTerms
+from core.access import keys
+from core.access.models import ApiClient, ApiKey, AuditEvent
+from core.lib import clock
+from core.staff.admin import ReadOnlyAdmin
 from enrollment.models import ConsentText, DirectoryImport, Subscriber
-from smart.access import keys
-from smart.access.models import ApiClient, ApiKey, AuditEvent
 from smart.backoffice import roles
-from smart.lib import clock
-from smart.lib.admin import ReadOnlyAdmin
 from tests.bonuses.conftest import Member
 
 pytestmark = pytest.mark.django_db

@@ -13,20 +13,20 @@ from django.test import Client
 from django.utils import translation
 
 from bonuses import charging, words
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.access import actions, audit
+from core.access.actions import ACTIONS
+from core.access.models import ApiClient, AuditEvent
+from core.jobs.models import JobRun
+from core.jobs.names import NAMES
 from enrollment.models import Subscriber
 from messaging import kinds
 from messaging.models import MessageClass, SendingPolicy
 from smart import programme
-from smart.access import actions, audit
-from smart.access.actions import ACTIONS
-from smart.access.models import ApiClient, AuditEvent
-from smart.jobs.models import JobRun
-from smart.jobs.names import NAMES
 from tests.bonuses.conftest import Member
 from tests.bonuses.test_debits import ask
 
-ROOMS = ("smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
+ROOMS = ("core", "smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
 
 
 def written(pattern: str) -> set[str]:

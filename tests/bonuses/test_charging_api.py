@@ -10,12 +10,12 @@ import pytest
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Debit, Grant, LedgerEntry
+from core.access import auth, keys
+from core.access.models import ApiClient
+from core.lib import clock
 from enrollment.models import Subscriber
-from smart.access import auth, keys
-from smart.access.models import ApiClient
-from smart.lib import clock
 from tests.bonuses.conftest import Member
 from tests.ussd.conftest import Gateway
 

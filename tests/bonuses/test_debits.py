@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from bonuses import charging
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.charging import Answer, DebitRequest
 from bonuses.models import BonusTerms, Debit, Grant, LedgerEntry, PayableService
+from core.access.models import ApiClient
+from core.lib import crypto
+from core.lib.msisdn import Msisdn
 from enrollment.models import Subscriber
 from smart import programme
-from smart.access.models import ApiClient
-from smart.lib import crypto
-from smart.lib.msisdn import Msisdn
 from tests.bonuses.conftest import Member
 
 pytestmark = pytest.mark.django_db

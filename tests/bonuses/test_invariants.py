@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import BonusTerms, Grant
 from enrollment.models import Channel, Subscriber
 from messaging import outbox

@@ -19,12 +19,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Grant
+from core.lib import astana
 from enrollment import operations as enrollment
 from enrollment.models import Subscriber
 from smart import programme
-from smart.lib import astana
 from tests.bonuses.conftest import enroll, violated
 from tests.bonuses.test_debits import ask
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Debit, Grant, LedgerEntry
+from core.lib.errors import Refusal
 from enrollment.models import Membership, Subscriber
 from smart import programme
-from smart.lib.errors import Refusal
 from tests.bonuses.conftest import Member, enroll, violated
 from tests.bonuses.test_debits import ask, told
 from tests.races import race

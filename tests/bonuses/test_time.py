@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Grant, LedgerEntry
+from core.jobs.models import JobRun
+from core.lib import astana
+from core.lib.astana import ZONE
 from enrollment.models import Subscriber
 from smart import programme
-from smart.jobs.models import JobRun
-from smart.lib import astana
-from smart.lib.astana import ZONE
 from tests.bonuses.conftest import Member, enroll
 
 pytestmark = pytest.mark.django_db

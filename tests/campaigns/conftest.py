@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from campaigns import offers
-from campaigns.drafts import Draft
 from campaigns.models import Offer, Partner
+from campaigns.offers import approval
+from campaigns.offers.drafts import Draft
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 DRAFT = Draft(
@@ -39,15 +39,15 @@ def make_offer(partner: Partner) -> Callable[..., Offer]:
 
     def make(state: str = "draft", of: Partner = partner, **changes: object) -> Offer:
         draft = replace(DRAFT, **changes)  # type: ignore[arg-type]
-        offer = offers.create(partner=of, draft=draft, by="partner:dana", now=NOW)
+        offer = approval.create(partner=of, draft=draft, by="partner:dana", now=NOW)
         if state != "draft":
-            offer = offers.submit(offer=offer, by="partner:dana", now=NOW)
+            offer = approval.submit(offer=offer, by="partner:dana", now=NOW)
         if state == "rejected":
-            offer = offers.reject(offer=offer, reason="Чек", by="staff:erlan", now=NOW)
+            offer = approval.reject(offer=offer, reason="Чек", by="staff:erlan", now=NOW)
         if state in ("approved", "live", "ended"):
-            offer = offers.approve(offer=offer, by="staff:erlan", now=NOW)
+            offer = approval.approve(offer=offer, by="staff:erlan", now=NOW)
         if state == "ended":
-            offer = offers.end(offer=offer, by="staff:erlan", now=NOW)
+            offer = approval.end(offer=offer, by="staff:erlan", now=NOW)
         return offer
 
     return make

@@ -9,8 +9,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 
-from campaigns import codes, launching, offers, placing, scoring
+from campaigns.campaign import allocation, lifecycle, scoring
+from campaigns.codes import pool
 from campaigns.models import Campaign, Offer, Placement, PromoCode, Variant
+from campaigns.offers import approval
 from enrollment.models import Interest, Membership, Subscriber, Town
 from messaging.models import Contact, Message, Stream
 from tests.bonuses.conftest import enroll
@@ -59,8 +61,8 @@ def make_campaign(make_offer: Callable[..., Offer]) -> Callable[..., Campaign]:
 
 
 def run(campaign: Campaign, now: datetime = NOW) -> Campaign:
-    launching.launch(campaign=campaign, by=ME, now=now)
-    launching.feed(now=now)
+    lifecycle.launch(campaign=campaign, by=ME, now=now)
+    lifecycle.feed(now=now)
     campaign.refresh_from_db()
     return campaign
 
@@ -82,7 +84,7 @@ def test_everybody_who_fits_gets_one_message(
     assert {(m.channel, m.campaign, m.state) for m in found.values()} == {("sms", campaign.pk, "waiting")}
     assert (campaign.built, Placement.objects.count()) == (2, 2)
     assert Offer.objects.get().state == "live"
-    assert launching.feed(now=NOW + timedelta(minutes=1)) == 0
+    assert lifecycle.feed(now=NOW + timedelta(minutes=1)) == 0
 
 
 def test_it_starts_at_its_hour(member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]) -> None:
@@ -90,7 +92,7 @@ def test_it_starts_at_its_hour(member: Callable[..., Subscriber], make_campaign:
     campaign = run(make_campaign(starts_at=NOW + timedelta(hours=1)))
 
     assert (campaign.state, offered()) == ("scheduled", {})
-    assert launching.feed(now=NOW + timedelta(hours=1)) == 1
+    assert lifecycle.feed(now=NOW + timedelta(hours=1)) == 1
 
 
 def test_the_first_channel_agreed_to_is_taken(
@@ -115,7 +117,7 @@ def test_who_has_had_enough_this_month_is_left_out(
     Contact.objects.create(subscriber=last_month, month="2026-11-01", day="2026-11-30", offers=10)
     campaign = make_campaign()
 
-    counts = launching.forecast(campaign=campaign, now=NOW).counts
+    counts = lifecycle.forecast(campaign=campaign, now=NOW).counts
     run(campaign)
 
     assert counts.excluded == {"cap_month": 1}
@@ -132,7 +134,7 @@ def test_towns_and_ages_of_the_offer_hold(
     member(town=None, birth_date=date(1990, 1, 1))
     campaign = make_campaign(make_offer("approved", category="health", interests=(), towns=("almaty",)))
 
-    counts = launching.forecast(campaign=campaign, now=NOW).counts
+    counts = lifecycle.forecast(campaign=campaign, now=NOW).counts
     run(campaign)
 
     assert set(offered()) == {fits.pk}
@@ -146,7 +148,7 @@ def test_nobody_gets_a_language_he_does_not_read(
     english = member(language="en")
     campaign = make_campaign(make_offer("approved", text_ru="", text_kk="", text_en="30% off"))
 
-    counts = launching.forecast(campaign=campaign, now=NOW).counts
+    counts = lifecycle.forecast(campaign=campaign, now=NOW).counts
     run(campaign)
 
     assert counts.excluded == {"no_language": 1}
@@ -162,7 +164,7 @@ def test_who_had_the_offer_does_not_get_it_again(
     new = member()
     second = make_campaign(offer)
 
-    counts = launching.forecast(campaign=second, now=NOW).counts
+    counts = lifecycle.forecast(campaign=second, now=NOW).counts
     run(second)
 
     assert counts.excluded == {"had_it": 1}
@@ -176,7 +178,7 @@ def test_the_holdout_is_placed_and_gets_nothing(
     people = {member().pk for _ in range(40)}
     campaign = make_campaign(holdout=50)
 
-    counts = launching.forecast(campaign=campaign, now=NOW).counts
+    counts = lifecycle.forecast(campaign=campaign, now=NOW).counts
     run(campaign)
 
     held = set(Placement.objects.filter(variant=None).values_list("subscriber", flat=True))
@@ -247,7 +249,7 @@ def test_a_text_is_measured_with_the_codes_there_are(
     member()
     text = "я" * 52 + " {code}"  # 61 characters with a code of ours, 73 with one of the partner's
     offer = make_offer("approved", codes="unique", text_ru=text, text_kk="")
-    codes.bring_own(offer=offer, codes=["ARBAT000000000000001"])
+    pool.bring_own(offer=offer, codes=["ARBAT000000000000001"])
     run(make_campaign(offer))
 
     assert [(message.segments, message.text[-20:]) for message in offered().values()] == [(2, "ARBAT000000000000001")]
@@ -278,9 +280,9 @@ def test_a_daily_budget_is_kept(member: Callable[..., Subscriber], make_campaign
     campaign = run(make_campaign(daily_budget=2))
 
     assert campaign.built == 2
-    assert launching.feed(now=NOW + timedelta(hours=1)) == 0
-    assert launching.feed(now=NOW + timedelta(days=1)) == 2
-    assert launching.feed(now=NOW + timedelta(days=2)) == 1
+    assert lifecycle.feed(now=NOW + timedelta(hours=1)) == 0
+    assert lifecycle.feed(now=NOW + timedelta(days=1)) == 2
+    assert lifecycle.feed(now=NOW + timedelta(days=2)) == 1
     assert len(offered()) == 5
 
 
@@ -290,11 +292,11 @@ def test_pausing_stops_the_stream_and_resuming_sends_nobody_twice(
     member()
     campaign = run(make_campaign())
 
-    launching.pause(campaign=campaign, by=ME, now=NOW)
+    lifecycle.pause(campaign=campaign, by=ME, now=NOW)
     assert Stream.objects.get(pk=campaign.stream_id).is_paused
-    assert launching.feed(now=NOW) == 0
-    launching.resume(campaign=campaign, by=ME, now=NOW)
-    launching.feed(now=NOW)
+    assert lifecycle.feed(now=NOW) == 0
+    lifecycle.resume(campaign=campaign, by=ME, now=NOW)
+    lifecycle.feed(now=NOW)
 
     assert not Stream.objects.get(pk=campaign.stream_id).is_paused
     assert len(offered()) == 1
@@ -306,7 +308,7 @@ def test_cancelling_cancels_what_waits(
     member()
     campaign = run(make_campaign())
 
-    assert launching.cancel(campaign=campaign, by=ME, now=NOW) == 1
+    assert lifecycle.cancel(campaign=campaign, by=ME, now=NOW) == 1
     assert {(message.state, message.why) for message in offered().values()} == {("cancelled", "cancelled")}
 
 
@@ -317,14 +319,14 @@ def test_an_edited_offer_is_sent_no_more_until_it_is_approved(
     offer = make_offer("approved")
     campaign = run(make_campaign(offer))
 
-    offers.edit(offer=offer, draft=replace(DRAFT, discount=40), by="partner:dana", now=NOW)
+    approval.edit(offer=offer, draft=replace(DRAFT, discount=40), by="partner:dana", now=NOW)
     member()
     Campaign.objects.filter(pk=campaign.pk).update(watermark_end=campaign.watermark_end + 1_000_000)
 
     assert {message.state for message in offered().values()} == {"cancelled"}
-    assert launching.feed(now=NOW) == 0
-    offers.approve(offer=offer, by="staff:erlan", now=NOW)
-    assert launching.feed(now=NOW) == 0  # an approved one goes live with a launch only
+    assert lifecycle.feed(now=NOW) == 0
+    approval.approve(offer=offer, by="staff:erlan", now=NOW)
+    assert lifecycle.feed(now=NOW) == 0  # an approved one goes live with a launch only
     assert Offer.objects.get().state == "approved"
 
 
@@ -336,7 +338,7 @@ def test_finished_means_that_every_message_ended(
     assert campaign.state == "running"
 
     Message.objects.filter(campaign=campaign.pk).update(state="expired", why="late", ended_at=NOW)
-    launching.feed(now=NOW)
+    lifecycle.feed(now=NOW)
 
     campaign.refresh_from_db()
     assert (campaign.state, campaign.finished_at) == ("finished", NOW)
@@ -348,7 +350,7 @@ def test_at_its_end_what_waits_is_cancelled(
     member()
     campaign = run(make_campaign())
 
-    launching.feed(now=NOW + timedelta(days=6))
+    lifecycle.feed(now=NOW + timedelta(days=6))
 
     campaign.refresh_from_db()
     assert campaign.state == "finished"
@@ -374,10 +376,10 @@ def test_what_is_in_the_way_of_a_launch_is_told(
     campaign = make_campaign(make_offer(state), **fields)
 
     if not why:
-        assert launching.launch(campaign=campaign, by=ME, now=NOW).state == "scheduled"
+        assert lifecycle.launch(campaign=campaign, by=ME, now=NOW).state == "scheduled"
         return
-    with translation.override("en"), pytest.raises(launching.NotReady, match=why):
-        launching.launch(campaign=campaign, by=ME, now=NOW)
+    with translation.override("en"), pytest.raises(lifecycle.NotReady, match=why):
+        lifecycle.launch(campaign=campaign, by=ME, now=NOW)
     campaign.refresh_from_db()
     assert campaign.state == "draft"
 
@@ -396,7 +398,7 @@ def test_a_forecast_walks_the_windows(
         member()
 
     def ends(**fields: Any) -> datetime | None:
-        return launching.forecast(campaign=make_campaign(Offer.objects.get(), **fields), now=NOW).ends_at
+        return lifecycle.forecast(campaign=make_campaign(Offer.objects.get(), **fields), now=NOW).ends_at
 
     make_campaign()
     assert ends() == NOW
@@ -431,7 +433,7 @@ def test_a_forecast_goes_no_faster_than_the_network(
     campaign = make_campaign(rate_per_minute=1_000)
 
     def ends() -> datetime | None:
-        return launching.forecast(campaign=campaign, now=NOW).ends_at
+        return lifecycle.forecast(campaign=campaign, now=NOW).ends_at
 
     settings.TRANSPORTS = [slow, {**slow, "name": "other", "channels": ["sms"]}, {**slow, "channels": ["ivr"]}]
     assert ends() == NOW + timedelta(minutes=2)  # three a minute by two transports
@@ -452,7 +454,7 @@ def test_segments_are_forecast_by_language_and_share(
     Variant.objects.filter(campaign=campaign).update(share=80)
     Variant.objects.create(campaign=campaign, offer=offer, label="B", text_kk="Б" * 210, share=20)
 
-    assert launching.forecast(campaign=campaign, now=NOW).segments == 10 * (0.8 * 1 + 0.2 * 4) + 5 * 2
+    assert lifecycle.forecast(campaign=campaign, now=NOW).segments == 10 * (0.8 * 1 + 0.2 * 4) + 5 * 2
 
 
 def test_a_part_of_the_budget_goes_on_behind_the_last_one_placed(
@@ -460,8 +462,8 @@ def test_a_part_of_the_budget_goes_on_behind_the_last_one_placed(
 ) -> None:
     people = sorted(member().pk for _ in range(3))
     campaign = make_campaign(daily_budget=2)
-    launching.launch(campaign=campaign, by=ME, now=NOW)
-    launching.feed(now=NOW)
+    lifecycle.launch(campaign=campaign, by=ME, now=NOW)
+    lifecycle.feed(now=NOW)
 
     campaign.refresh_from_db()
     assert campaign.watermark == people[1] + 1
@@ -483,12 +485,12 @@ def test_one_offer_s_variants_are_dealt_as_several_offers_would_be(
     offer = make_offer("approved", channels=("sms", "ussd"))
     campaign = make_campaign(offer, holdout=20, exploration=30)
     Variant.objects.create(campaign=campaign, offer=offer, label="B", text_ru="Другой текст", share=40)
-    campaign = launching.launch(campaign=campaign, by=ME, now=NOW)
+    campaign = lifecycle.launch(campaign=campaign, by=ME, now=NOW)
     end = Subscriber.objects.latest("pk").pk + 1
 
     def placed() -> list[Any]:
         with transaction.atomic():
-            placing.place(campaign=campaign, first=0, after=end, limit=end, now=NOW)
+            allocation.place(campaign=campaign, first=0, after=end, limit=end, now=NOW)
             placements = Placement.objects.values_list("subscriber", "variant", "offer", "score", "is_explored")
             messages = Message.objects.filter(message_class="offer").values_list(
                 "subscriber", "channel", "text", "reason"
@@ -498,7 +500,7 @@ def test_one_offer_s_variants_are_dealt_as_several_offers_would_be(
         return found
 
     dealt = placed()
-    monkeypatch.setattr(placing, "_ONLY", placing._BEST)
+    monkeypatch.setattr(allocation, "_ONLY", allocation._BEST)
 
     assert dealt == placed()
     assert len({variant for _subscriber, variant, *_rest in dealt[0]}) == 3  # A, B and the holdout
@@ -518,11 +520,11 @@ def test_placing_costs_a_fixed_number_of_statements(
     for _ in range(10):
         member()
     campaign = make_campaign()
-    launching.launch(campaign=campaign, by=ME, now=NOW)
+    lifecycle.launch(campaign=campaign, by=ME, now=NOW)
     campaign.refresh_from_db()
 
     with transaction.atomic(), django_assert_max_num_queries(15):
-        built, _on = placing.place(campaign=campaign, first=0, after=10**9, limit=10**6, now=NOW)
+        built, _on = allocation.place(campaign=campaign, first=0, after=10**9, limit=10**6, now=NOW)
     assert built == 10
     assert connection.in_atomic_block
 

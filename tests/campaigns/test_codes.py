@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from campaigns import codes
+from campaigns.codes import pool as codes
 from campaigns.models import Offer, Partner, PromoCode
 from tests.races import race
 

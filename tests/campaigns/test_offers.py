@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from campaigns import drafts, offers
 from campaigns.models import Offer, OfferEvent, Partner
+from campaigns.offers import approval, drafts
 from tests.campaigns.conftest import DRAFT, NOW
 
 pytestmark = pytest.mark.django_db
@@ -90,7 +90,7 @@ def test_markup_and_template_syntax_are_letters(partner: Partner) -> None:
 def test_an_identical_offer_is_reported_not_doubled(partner: Partner, make_offer: Callable[..., Offer]) -> None:
     first = make_offer()
 
-    with pytest.raises(offers.BadOffer) as refused:
+    with pytest.raises(approval.BadOffer) as refused:
         make_offer()
 
     assert [one.code for one in refused.value.problems] == ["same_offer"]
@@ -121,10 +121,10 @@ def test_who_submitted_may_not_decide(make_offer: Callable[..., Offer]) -> None:
     offer = make_offer("submitted")
 
     for decide in (
-        lambda: offers.approve(offer=offer, by="partner:dana", now=NOW),
-        lambda: offers.reject(offer=offer, reason="x", by="partner:dana", now=NOW),
+        lambda: approval.approve(offer=offer, by="partner:dana", now=NOW),
+        lambda: approval.reject(offer=offer, reason="x", by="partner:dana", now=NOW),
     ):
-        with pytest.raises(offers.SamePerson):
+        with pytest.raises(approval.SamePerson):
             decide()
     offer.refresh_from_db()
     assert offer.state == "submitted"
@@ -140,16 +140,16 @@ def test_the_database_refuses_it_too(make_offer: Callable[..., Offer]) -> None:
 def test_a_rejection_says_why(make_offer: Callable[..., Offer]) -> None:
     offer = make_offer("submitted")
 
-    with pytest.raises(offers.NoReason):
-        offers.reject(offer=offer, reason="  ", by="staff:erlan", now=NOW)
-    assert offers.reject(offer=offer, reason="Нет лицензии", by="staff:erlan", now=NOW).reason == "Нет лицензии"
+    with pytest.raises(approval.NoReason):
+        approval.reject(offer=offer, reason="  ", by="staff:erlan", now=NOW)
+    assert approval.reject(offer=offer, reason="Нет лицензии", by="staff:erlan", now=NOW).reason == "Нет лицензии"
 
 
 @pytest.mark.parametrize("state", ["approved", "submitted"])
 def test_an_edit_goes_back_to_approval(make_offer: Callable[..., Offer], state: str) -> None:
     offer = make_offer(state)
 
-    edited = offers.edit(offer=offer, draft=replace(DRAFT, discount=40), by="partner:dana", now=NOW)
+    edited = approval.edit(offer=offer, draft=replace(DRAFT, discount=40), by="partner:dana", now=NOW)
 
     assert (edited.state, edited.decided_by, edited.discount) == ("submitted", "", 40)
 
@@ -157,7 +157,7 @@ def test_an_edit_goes_back_to_approval(make_offer: Callable[..., Offer], state: 
 def test_saying_the_same_is_no_edit(make_offer: Callable[..., Offer]) -> None:
     offer = make_offer("approved")
 
-    assert offers.edit(offer=offer, draft=DRAFT, by="partner:dana", now=NOW).state == "approved"
+    assert approval.edit(offer=offer, draft=DRAFT, by="partner:dana", now=NOW).state == "approved"
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_saying_the_same_is_no_edit(make_offer: Callable[..., Offer]) -> None:
 def test_an_illegal_move_is_refused(make_offer: Callable[..., Offer], state: str, move: str) -> None:
     offer = make_offer(state)
 
-    with pytest.raises(offers.WrongState):
-        getattr(offers, move)(offer=offer, by="staff:erlan", now=NOW)
+    with pytest.raises(approval.WrongState):
+        getattr(approval, move)(offer=offer, by="staff:erlan", now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -253,8 +253,8 @@ def test_what_is_over_ends_by_itself(make_offer: Callable[..., Offer]) -> None:
     offer = make_offer("approved")
     last = NOW.replace(month=12, day=10, hour=18, minute=59)
 
-    assert offers.end_over(now=last) == 0
-    assert offers.end_over(now=last + timedelta(minutes=1)) == 1
+    assert approval.end_over(now=last) == 0
+    assert approval.end_over(now=last + timedelta(minutes=1)) == 1
     offer.refresh_from_db()
     assert offer.state == "ended"
 

@@ -13,16 +13,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from campaigns import codes
-from campaigns.drafts import Draft
+from campaigns.codes import pool
 from campaigns.models import Offer, Partner, PartnerClient, PromoCode, Redemption, Upload
-from campaigns.uploads import deciding
-from campaigns.uploads import operations as uploads
-from campaigns.uploads.parsing import kept
+from campaigns.offers.drafts import Draft
+from campaigns.offers.uploads import deciding
+from campaigns.offers.uploads import operations as uploads
+from campaigns.offers.uploads.parsing import kept
+from core.access import auth, keys
+from core.access.models import ApiClient
+from core.lib import clock, signing
 from enrollment.models import Subscriber
-from smart.access import auth, keys
-from smart.access.models import ApiClient
-from smart.lib import clock, signing
 from tests.campaigns import files
 from tests.campaigns.conftest import NOW
 from tests.races import race
@@ -89,7 +89,7 @@ def till(partner: Partner) -> Till:
 def given(make_offer: Callable[..., Offer], make_subscriber: Callable[..., Subscriber]) -> PromoCode:
     """A member's code of Arbat Coffee's."""
     offer = make_offer("approved", codes="unique", text_ru="Код {code}", text_kk="", discount=30)
-    codes.ensure_pool(offer=offer, count=1)
+    pool.ensure_pool(offer=offer, count=1)
     code = PromoCode.objects.get(offer=offer)
     code.subscriber, code.given_at = make_subscriber(), NOW
     code.save()
@@ -282,9 +282,9 @@ def test_the_same_eight_times_at_once_is_made_once(till: Till) -> None:
 
 def test_a_failed_submission_leaves_no_draft(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: object) -> None:
-        raise codes.NoPool
+        raise pool.NoPool
 
-    monkeypatch.setattr("campaigns.offers.submit", refuse)
+    monkeypatch.setattr("campaigns.offers.approval.submit", refuse)
 
     assert till.post("/offers/", {**OFFER, "lifecycleStatus": "submitted"}).status_code == 409
     assert not Offer.objects.exists()
@@ -534,14 +534,14 @@ def test_another_partners_code_is_like_no_code(
         return {name: value for name, value in answer.items() if name != "instance"}
 
     stand_at(VALID)
-    assert told(other, given.code) == told(other, codes.generate(1)[0])
+    assert told(other, given.code) == told(other, pool.generate(1)[0])
     assert told(other, given.code)["code"] == "unknown_code"
     assert not Redemption.objects.exists()
 
 
 def test_guessing_ends_with_a_time_to_wait(till: Till, given: PromoCode, stand_at: Stand) -> None:
     stand_at(VALID)
-    answers = [till.post("/redemptions/", {"code": code}) for code in codes.generate(10)]
+    answers = [till.post("/redemptions/", {"code": code}) for code in pool.generate(10)]
     refused = till.post("/redemptions/", {"code": given.code})
 
     assert {answer.json()["code"] for answer in answers} == {"unknown_code"}

@@ -10,10 +10,10 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from campaigns import partners
 from campaigns.models import Offer, Partner, Statement, Upload
-from smart.access import auth
-from smart.access.models import ApiClient, ApiKey
+from campaigns.partners import accounts
+from core.access import auth
+from core.access.models import ApiClient, ApiKey
 from surveys.models import Survey
 from tests.campaigns.conftest import NOW
 from tests.campaigns.portal.conftest import clock_stands, fresh_limits, person, signed_in
@@ -50,12 +50,12 @@ def an_upload(partner: Partner, make_offer: Callable[..., Offer]) -> Made:
 
 
 def a_key(partner: Partner, make_offer: Callable[..., Offer]) -> Made:
-    made, key_id, _secret = partners.connect(partner=partner, name="till", scopes=[], by="partner:dana", now=NOW)
+    made, key_id, _secret = accounts.connect(partner=partner, name="till", scopes=[], by="partner:dana", now=NOW)
     return ApiKey.objects.get(client=made.client), {"pk": made.pk, "key_id": key_id}
 
 
 def an_invitation(partner: Partner, make_offer: Callable[..., Offer]) -> Made:
-    made, _token = partners.invite(partner=partner, email="a@b.example", role="viewer", by="partner:dana", now=NOW)
+    made, _token = accounts.invite(partner=partner, email="a@b.example", role="viewer", by="partner:dana", now=NOW)
     return made, {"pk": made.pk}
 
 
@@ -144,7 +144,7 @@ def asked_by(partner: Partner, route: str) -> Callable[[str, str], HttpResponseB
     if not route.startswith("api/"):
         browser = signed_in(person(partner, f"owner{partner.pk}", "owner").user)
         return lambda method, path: browser.generic(method, path)
-    _made, key_id, secret = partners.connect(
+    _made, key_id, secret = accounts.connect(
         partner=partner,
         name="asker",
         scopes=["offers", "results", "redeem"],

@@ -18,17 +18,19 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
-from campaigns import launching, partners, redemption
+from campaigns.campaign import lifecycle
+from campaigns.codes import redemption
 from campaigns.models import Campaign, Offer, Partner, PromoCode, PublishedResult, Redemption, Statement
+from campaigns.partners import accounts
 from campaigns.results import publishing, statement
+from core.access import auth
+from core.access.models import ApiClient
+from core.lib import crypto
+from core.lib.logs import MaskingFormatter
 from enrollment.models import Subscriber
 from messaging import outbox
 from messaging.models import Message
 from smart import programme
-from smart.access import auth
-from smart.access.models import ApiClient
-from smart.lib import crypto
-from smart.lib.logs import MaskingFormatter
 from smart.local import simulated
 from smart.local.population import make_members
 from tests.bonuses.conftest import enroll
@@ -152,8 +154,8 @@ def ended(
     outbox.confirm_epoch(by="test", reason="a test database", now=NOW)
     Partner.objects.update(price=900)
     campaign = make_campaign(make_offer("approved", codes="unique", text_ru="Код {code}", text_kk=""))
-    launching.launch(campaign=campaign, by="staff:aidana", now=NOW)
-    launching.feed(now=NOW)
+    lifecycle.launch(campaign=campaign, by="staff:aidana", now=NOW)
+    lifecycle.feed(now=NOW)
     simulated.deliver(now=NOW, taste=simulated.Taste(out_of_reach=0, unreported=0))
     for canary in canaries:
         code = PromoCode.objects.get(subscriber=canary)
@@ -162,7 +164,7 @@ def ended(
         )
     programme.opt_out(subscriber=canaries[0], by="ussd", now=NOW + timedelta(hours=2))
     later = NOW + timedelta(days=6)
-    launching.feed(now=later)
+    lifecycle.feed(now=later)
     publishing.publish(campaign=campaign, now=later)
     statement.issue(month=NOW.date().replace(day=1), now=NOW + timedelta(days=34))
     at(later)
@@ -228,12 +230,12 @@ def _with_id(record: logging.LogRecord) -> logging.LogRecord:
 
 def _portal(partner: Partner) -> Callable[[str, str], Any]:
     browser = signed_in(person(partner, "dana", "owner").user)
-    partners.invite(partner=partner, email="new@arbat.example", role="viewer", by="partner:dana", now=NOW)
+    accounts.invite(partner=partner, email="new@arbat.example", role="viewer", by="partner:dana", now=NOW)
     return lambda method, path: browser.generic(method, path)
 
 
 def _software(partner: Partner) -> Callable[..., Any]:
-    _made, key_id, secret = partners.connect(
+    _made, key_id, secret = accounts.connect(
         partner=partner,
         name="asker",
         scopes=["offers", "results", "redeem"],

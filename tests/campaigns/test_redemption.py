@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from campaigns import codes, guesses, offers, redemption
+from campaigns.codes import pool, redemption, throttle
 from campaigns.models import Offer, Partner, PromoCode, Redemption
+from campaigns.offers import approval
+from core.access.models import AuditEvent
 from enrollment.models import Subscriber
-from smart.access.models import AuditEvent
 from tests.campaigns.conftest import DRAFT, NOW
 from tests.races import race
 
@@ -28,9 +29,9 @@ def give(make_offer: Callable[..., Offer], make_subscriber: Callable[..., Subscr
     def make(code: str = "", offer: Offer | None = None, **changes: object) -> PromoCode:
         offer = offer or make_offer("approved", codes="unique", **{**TEXTS, **changes})
         if code:
-            codes.bring_own(offer=offer, codes=[code])
+            pool.bring_own(offer=offer, codes=[code])
         else:
-            codes.ensure_pool(offer=offer, count=1)
+            pool.ensure_pool(offer=offer, count=1)
         given = PromoCode.objects.filter(offer=offer, subscriber=None).earliest("pk")
         given.subscriber, given.given_at = make_subscriber(), NOW
         given.save()
@@ -136,7 +137,7 @@ def test_every_code_that_is_none_of_a_partners_gets_one_answer(
     """Another's given, another's for all, its own that nobody has, its own never approved, and none at all."""
     others = give(offer=make_offer("approved", of=stranger, codes="unique", **TEXTS)).code
     make_offer("approved", of=stranger, codes="shared", shared_code="SINEMA", **TEXTS)
-    codes.ensure_pool(offer=give().offer, count=2)
+    pool.ensure_pool(offer=give().offer, count=2)
     free = PromoCode.objects.filter(partner=partner, subscriber=None).earliest("pk").code
     make_offer("submitted", codes="shared", shared_code="DRAFT1", discount=50, **TEXTS)
 
@@ -145,7 +146,7 @@ def test_every_code_that_is_none_of_a_partners_gets_one_answer(
             redemption.redeem(partner=partner, code=code, by="partner:dana", now=VALID)
         return refused.value.code, str(refused.value), refused.value.details
 
-    assert len({str(answer(code)) for code in (others, "SINEMA", free, "DRAFT1", codes.generate(1)[0])}) == 1
+    assert len({str(answer(code)) for code in (others, "SINEMA", free, "DRAFT1", pool.generate(1)[0])}) == 1
     assert not Redemption.objects.exists()
 
 
@@ -172,8 +173,8 @@ def test_what_was_promised_stands_though_the_offer_ended(
     partner: Partner, give: Callable[..., PromoCode], shared: Offer
 ) -> None:
     code = give(discount=20)
-    offers.end(offer=code.offer, by="staff:erlan", now=NOW)
-    offers.end(offer=shared, by="staff:erlan", now=NOW)
+    approval.end(offer=code.offer, by="staff:erlan", now=NOW)
+    approval.end(offer=shared, by="staff:erlan", now=NOW)
 
     assert isinstance(redeem(partner, code.code), Redemption)
     assert isinstance(redeem(partner, "ARBAT30"), Redemption)
@@ -184,9 +185,9 @@ def test_and_though_it_was_edited_and_waits_for_approval(
 ) -> None:
     code = give(discount=20)
     draft = replace(DRAFT, codes="unique", discount=25, **TEXTS)
-    offers.edit(offer=code.offer, draft=draft, by="partner:dana", now=NOW)
+    approval.edit(offer=code.offer, draft=draft, by="partner:dana", now=NOW)
     draft = replace(DRAFT, codes="shared", shared_code="ARBAT30", discount=35, **TEXTS)
-    offers.edit(offer=shared, draft=draft, by="partner:dana", now=NOW)
+    approval.edit(offer=shared, draft=draft, by="partner:dana", now=NOW)
 
     assert isinstance(redeem(partner, code.code), Redemption)
     assert isinstance(redeem(partner, "ARBAT30"), Redemption)
@@ -195,7 +196,7 @@ def test_and_though_it_was_edited_and_waits_for_approval(
 def test_of_two_offers_with_one_code_the_valid_one_is_taken(
     partner: Partner, shared: Offer, make_offer: Callable[..., Offer]
 ) -> None:
-    offers.end(offer=shared, by="staff:erlan", now=NOW)
+    approval.end(offer=shared, by="staff:erlan", now=NOW)
     later = make_offer(
         "approved",
         codes="shared",
@@ -232,7 +233,7 @@ def test_a_receipt_is_its_partners_own(
 
 
 def test_ten_guesses_then_one_a_minute(partner: Partner, shared: Offer) -> None:
-    wrong = codes.generate(11)
+    wrong = pool.generate(11)
     assert {redeem(partner, code) for code in wrong[:10]} == {"unknown_code"}
 
     with pytest.raises(redemption.TooManyGuesses) as refused:
@@ -245,17 +246,17 @@ def test_ten_guesses_then_one_a_minute(partner: Partner, shared: Offer) -> None:
 
 def test_meanwhile_a_right_code_is_refused_too(partner: Partner, shared: Offer) -> None:
     """Else the refusal would tell which code is right; nor does a success before wipe anything out."""
-    for code in codes.generate(9):
+    for code in pool.generate(9):
         redeem(partner, code)
     assert isinstance(redeem(partner, "ARBAT30", receipt="bon-1"), Redemption)
-    redeem(partner, codes.generate(1)[0])
+    redeem(partner, pool.generate(1)[0])
 
     assert redeem(partner, "ARBAT30") == redeem(partner, "ARBAT30", receipt="bon-1") == "too_many_guesses"
     assert isinstance(redeem(partner, "ARBAT30", now=VALID + MINUTE), Redemption)
 
 
 def test_each_caller_pays_for_itself(partner: Partner, stranger: Partner, shared: Offer) -> None:
-    for code in codes.generate(10):
+    for code in pool.generate(10):
         redeem(partner, code, by="partner:dana")
 
     assert isinstance(redeem(partner, "ARBAT30", by="partner:aigul"), Redemption)
@@ -263,7 +264,7 @@ def test_each_caller_pays_for_itself(partner: Partner, stranger: Partner, shared
 
 
 def test_a_partner_pays_for_all_its_callers(partner: Partner, stranger: Partner, shared: Offer) -> None:
-    for number, code in enumerate(codes.generate(guesses.GUESSES_OF_ALL)):
+    for number, code in enumerate(pool.generate(throttle.GUESSES_OF_ALL)):
         assert redeem(partner, code, by=f"partner:till{number}") == "unknown_code"
 
     assert redeem(partner, "ARBAT30", by="partner:aigul") == "too_many_guesses"
@@ -271,8 +272,8 @@ def test_a_partner_pays_for_all_its_callers(partner: Partner, stranger: Partner,
 
 
 def test_a_slip_of_the_finger_costs_a_fifth(partner: Partner, shared: Offer) -> None:
-    right = codes.generate(1)[0]
-    slip = right[:-1] + next(character for character in codes.ALPHABET if character != right[-1])
+    right = pool.generate(1)[0]
+    slip = right[:-1] + next(character for character in pool.ALPHABET if character != right[-1])
 
     answers = [redeem(partner, slip) for _ in range(50)]
 
@@ -288,7 +289,7 @@ def test_codes_that_are_over_or_used_are_no_guesses(partner: Partner, give: Call
 
 
 def test_guessing_is_in_the_audit_trail(partner: Partner) -> None:
-    for code in codes.generate(12):
+    for code in pool.generate(12):
         redeem(partner, code)
 
     told = AuditEvent.objects.filter(action="guess_codes").values_list("by", "subject")
@@ -317,6 +318,6 @@ def test_one_receipt_sixteen_times_at_once_redeems_once(partner: Partner, shared
 
 @pytest.mark.django_db(transaction=True)
 def test_sixteen_guesses_at_once_are_counted_one_by_one(partner: Partner, shared: Offer) -> None:
-    done = race(*[lambda code=code: redeem(partner, code) for code in codes.generate(16)])
+    done = race(*[lambda code=code: redeem(partner, code) for code in pool.generate(16)])
 
     assert sorted(done) == ["too_many_guesses"] * 6 + ["unknown_code"] * 10

@@ -11,14 +11,14 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from campaigns import redemption
+from campaigns.codes import redemption
 from campaigns.models import Campaign, Offer, Partner, Placement, PromoCode, Variant
 from campaigns.results import figures
+from core.lib import intervals
 from enrollment.models import Membership, Subscriber, Town
 from messaging.models import Message
 from smart import programme
 from smart.backoffice import roles
-from smart.lib import intervals
 from tests.campaigns.test_campaigns import NOW, make_campaign, member, run
 from tests.messaging.conftest import execute
 

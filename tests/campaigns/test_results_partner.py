@@ -16,7 +16,8 @@ from django.test import Client
 from django.utils import translation
 
 from campaigns.models import Campaign, Offer, Partner, PartnerMember, PublishedResult, Statement, Variant
-from campaigns.results import figures, publishing, rounding, statement, told
+from campaigns.results import figures, publishing, rounding, statement
+from campaigns.results import labels as told
 from campaigns.results.figures import Figures, Tally
 from tests.campaigns.conftest import NOW as MADE
 from tests.campaigns.test_campaigns import NOW

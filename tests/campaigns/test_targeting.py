@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns import scoring
+from campaigns.campaign import scoring
 from campaigns.models import Offer
 from smart.local import trial
 from tests.messaging.conftest import execute

@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.access.models import AuditEvent
 from enrollment.models import ConsentEvent, Membership, Subscriber
-from smart.access.models import AuditEvent
 from tests.bonuses.conftest import enroll
 from tests.bonuses.test_debits import ask
 from tests.surveys.conftest import answered_survey

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from smart.lib import astana, clock
+from core.lib import astana, clock
 from tests.dates import faked, instants
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from smart.lib import clock
+from core.lib import clock
 
 # $LIB is the dynamic linker's: Debian's folder of this architecture.
 LIBRARY = "/usr/$LIB/faketime/libfaketimeMT.so.1"

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from smart.lib import astana
+from core.lib import astana
 
 RUN = timedelta(hours=2)  # what comes before that might be over when its turn comes
 

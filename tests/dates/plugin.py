@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smart.lib import clock
+from core.lib import clock
 from tests.dates import faked
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smart.lib import astana, clock
+from core.lib import astana, clock
 from tests.dates import faked, instants
 from tests.dates.__main__ import LEFT_OUT, ROOT
 

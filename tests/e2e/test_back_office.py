@@ -14,8 +14,9 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from playwright.sync_api import Page, TimeoutError
 
-from campaigns import launching, offers
+from campaigns.campaign import lifecycle
 from campaigns.models import Campaign, Offer
+from campaigns.offers import approval
 from enrollment.models import SavedAudience, Subscriber
 from smart.backoffice import navigation, roles
 from smart.local.bootstrap import SMSC
@@ -32,7 +33,7 @@ SHOTS = os.environ.get("SHOTS", "")  # a folder for screenshots, to be looked at
 def campaign(noon: datetime, members: list[Subscriber], offer: Offer) -> Campaign:
     """Launched a minute ago, its messages waiting."""
     roles.load()
-    offers.approve(offer=offer, by="staff:erlan", now=noon)
+    approval.approve(offer=offer, by="staff:erlan", now=noon)
     SavedAudience.objects.create(
         name="Everybody", definition={}, created_by="staff:aidana", created_at=noon, changed_at=noon
     )
@@ -41,8 +42,8 @@ def campaign(noon: datetime, members: list[Subscriber], offer: Offer) -> Campaig
         created_at=noon, exploration=0, rate_per_minute=60,
     )  # fmt: skip
     made.variants.create(offer=offer)
-    launching.launch(campaign=made, by="staff:aidana", now=noon)
-    launching.feed(now=noon)
+    lifecycle.launch(campaign=made, by="staff:aidana", now=noon)
+    lifecycle.feed(now=noon)
     return made
 
 

@@ -11,15 +11,15 @@ from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from playwright.sync_api import Browser, Page, expect
 
-from bonuses import operations as bonuses
-from campaigns import partners
+from bonuses import lifecycle as bonuses
 from campaigns.models import Offer, Partner, PromoCode
+from campaigns.partners import accounts
+from core.lib import astana, clock
 from enrollment.models import Subscriber, Town
 from messaging import outbox
 from messaging.models import Message
 from smart import tasks
 from smart.backoffice import roles
-from smart.lib import astana, clock
 from smart.local import clock as movable
 from tests.bonuses.conftest import enroll
 from tests.e2e.test_partners import PASSWORD, in_english, join, sign_in
@@ -54,7 +54,7 @@ def member(first_of_december: datetime, make_subscriber: Callable[..., Subscribe
 def arbat(member: Subscriber, settings: Any, tmp_path: Path) -> Partner:
     settings.MEDIA_ROOT = str(tmp_path)
     cache.clear()
-    arbat = partners.create(name="Arbat Coffee", slug="arbat", by="test", now=clock.now())
+    arbat = accounts.create(name="Arbat Coffee", slug="arbat", by="test", now=clock.now())
     join(arbat, "dana@arbat.example", "owner")
     return arbat
 

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.access import auth
+from core.lib import clock
+from core.lib.astana import ZONE
 from enrollment.models import Membership, Subscriber, Town
-from smart.access import auth
-from smart.lib import clock
-from smart.lib.astana import ZONE
 from smart.local import clients, simulator
 from smart.local import clock as movable
 from smart.local.models import DemoBase

@@ -10,11 +10,11 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from campaigns.models import Campaign, Offer, Partner, Upload
+from campaigns.offers.uploads import deciding
+from campaigns.offers.uploads import operations as uploads
 from campaigns.results import store
-from campaigns.uploads import deciding
-from campaigns.uploads import operations as uploads
+from core.lib import clock
 from messaging import outbox
-from smart.lib import clock
 from tests.campaigns import files
 from tests.e2e.test_partners import arbat, make, owner, quiet
 

@@ -10,15 +10,16 @@ from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
-from bonuses import operations as bonuses
-from campaigns import launching, offers
-from campaigns.drafts import Draft
+from bonuses import lifecycle as bonuses
+from campaigns.campaign import lifecycle
 from campaigns.models import Campaign, Offer, Partner
+from campaigns.offers import approval
+from campaigns.offers.drafts import Draft
+from core.lib import astana, clock
 from enrollment.models import Interest, SavedAudience, Subscriber, Town
 from messaging import outbox
 from messaging.models import Message
 from smart.backoffice import roles
-from smart.lib import astana, clock
 from tests.bonuses.conftest import enroll
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -57,8 +58,8 @@ def offer(noon: datetime) -> Offer:
         text_ru="Кофейня «Арбат»: -30% на всё меню. Покажите код {code}.",
         text_kk="«Арбат» кофеханасы: барлық ас мәзіріне -30%. Кодыңыз: {code}.",
     )  # fmt: skip
-    made = offers.create(partner=partner, draft=draft, by="partner:dana", now=noon)
-    return offers.submit(offer=made, by="partner:dana", now=noon)
+    made = approval.create(partner=partner, draft=draft, by="partner:dana", now=noon)
+    return approval.submit(offer=made, by="partner:dana", now=noon)
 
 
 @pytest.fixture
@@ -177,7 +178,7 @@ def launch(page: Page, noon: datetime) -> None:
     assert Campaign.objects.get().state == "draft"
     page.get_by_role("button", name="Launch").click()
     expect(page.locator(".sm-state")).to_have_text("scheduled")
-    assert launching.feed(now=noon) == 3
+    assert lifecycle.feed(now=noon) == 3
     expect(page.locator(".sm-state")).to_have_text("running", timeout=15_000)  # by itself
     expect(page.locator("#progress")).to_contain_text("Messages ended: 0 of 3")
     shoot(page, "running")

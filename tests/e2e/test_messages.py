@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.lib import astana, clock
 from messaging import outbox
 from messaging.models import Message
 from smart import programme, tasks
-from smart.lib import astana, clock
 from smart.local import clock as movable
 from tests.bonuses.conftest import enroll
 

@@ -14,11 +14,12 @@ from django.core.cache import cache
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from campaigns import offers, partners
-from campaigns.drafts import Draft
 from campaigns.models import Offer, Partner, PartnerMember
-from campaigns.uploads import operations as uploads
-from smart.lib import astana, clock
+from campaigns.offers import approval
+from campaigns.offers.drafts import Draft
+from campaigns.offers.uploads import operations as uploads
+from campaigns.partners import accounts
+from core.lib import astana, clock
 from smart.local.bootstrap import SMSC
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -41,12 +42,12 @@ def quiet(page: Page, settings: Any, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def arbat(db: None) -> Partner:
-    return partners.create(name="Arbat Coffee", slug="arbat", hosts=["arbat.example"], by="test", now=clock.now())
+    return accounts.create(name="Arbat Coffee", slug="arbat", hosts=["arbat.example"], by="test", now=clock.now())
 
 
 def join(partner: Partner, email: str, role: str) -> PartnerMember:
-    _invitation, token = partners.invite(partner=partner, email=email, role=role, by="test", now=clock.now())
-    return partners.accept(token=token, name="Dana", password=PASSWORD, now=clock.now())
+    _invitation, token = accounts.invite(partner=partner, email=email, role=role, by="test", now=clock.now())
+    return accounts.accept(token=token, name="Dana", password=PASSWORD, now=clock.now())
 
 
 def in_english(page: Page, address: str) -> None:
@@ -77,13 +78,13 @@ def make(partner: Partner, state: str, **changes: Any) -> Offer:
     today = astana.day_of(now)
     usual: dict[str, Any] = {"title_en": "30% off", "text_en": "30% off everything", "category": "food"}
     draft = Draft(valid_from=today, valid_to=today, channels=("sms",), **usual | changes)
-    offer = offers.create(partner=partner, draft=draft, by="partner:arbat-1", now=now)
+    offer = approval.create(partner=partner, draft=draft, by="partner:arbat-1", now=now)
     if state != "draft":
-        offer = offers.submit(offer=offer, by="partner:arbat-1", now=now)
+        offer = approval.submit(offer=offer, by="partner:arbat-1", now=now)
     if state == "rejected":
-        offers.reject(offer=offer, reason="The price is missing.", by="staff:x", now=now)
+        approval.reject(offer=offer, reason="The price is missing.", by="staff:x", now=now)
     if state == "approved":
-        offers.approve(offer=offer, by="staff:x", now=now)
+        approval.approve(offer=offer, by="staff:x", now=now)
     return offer
 
 
@@ -173,8 +174,8 @@ def addresses(arbat: Partner) -> Callable[[], list[str]]:
         offer = make(arbat, "approved", codes="unique", text_en="30% off, code {code}")
         make(arbat, "rejected", title_en="Nearly free", text_en="Coffee nearly free")
         make(arbat, "draft", title_en="Tea", text_en="Tea for two")
-        partners.invite(partner=arbat, email="x@arbat.example", role="viewer", by="x", now=clock.now())
-        made, key_id, _secret = partners.connect(partner=arbat, name="till", scopes=["redeem"], by="x", now=clock.now())
+        accounts.invite(partner=arbat, email="x@arbat.example", role="viewer", by="x", now=clock.now())
+        made, key_id, _secret = accounts.connect(partner=arbat, name="till", scopes=["redeem"], by="x", now=clock.now())
         upload = uploads.receive(
             partner=arbat,
             file_name="offers.csv",

@@ -11,12 +11,12 @@ import pytest
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.lib import astana
 from enrollment.models import Subscriber, Town
 from messaging import outbox
 from messaging.models import Message
 from smart import tasks
-from smart.lib import astana
 from surveys.models import Response, Survey
 from tests.bonuses.conftest import enroll
 from tests.e2e.test_deal_to_till import marketing  # noqa: F401

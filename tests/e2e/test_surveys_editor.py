@@ -14,15 +14,16 @@ from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.lib import astana
 from enrollment.models import SavedAudience, Subscriber, Town
 from messaging import outbox
 from messaging.models import Message
 from smart.backoffice import roles
-from smart.lib import astana
 from smart.local.bootstrap import SMSC
-from surveys import asking, drafting, scripts
+from surveys.fieldwork import lifecycle
 from surveys.models import Quota, Response, Survey
+from surveys.questionnaire import drafting, scripts
 from tests.bonuses.conftest import enroll
 from tests.surveys.conftest import make_survey
 
@@ -82,7 +83,7 @@ def test_marketing_writes_tries_publishes_and_launches(desk: Page, noon: datetim
     try_it(desk, survey)
     publish_and_launch(desk, survey)
 
-    asking.feed(now=noon)
+    lifecycle.feed(now=noon)
     assert Message.objects.filter(message_class="survey").count() == 3
     assert not Response.objects.exists()
 

@@ -7,10 +7,11 @@ import pytest
 from django.conf import settings as django_settings
 from playwright.sync_api import Page, expect
 
-from campaigns import offers, partners
-from campaigns.drafts import Draft
 from campaigns.models import Offer, Partner, Redemption
-from smart.lib import astana, clock
+from campaigns.offers import approval
+from campaigns.offers.drafts import Draft
+from campaigns.partners import accounts
+from core.lib import astana, clock
 from tests.campaigns.portal.conftest import person
 from tests.e2e.test_partners import AXE, WIDTHS
 
@@ -20,7 +21,7 @@ PAGE = "/partners/redeem/"
 
 @pytest.fixture
 def arbat(db: None) -> Partner:
-    return partners.create(name="Arbat Coffee", slug="arbat", by="test", now=clock.now())
+    return accounts.create(name="Arbat Coffee", slug="arbat", by="test", now=clock.now())
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +39,9 @@ def offer(arbat: Partner) -> Offer:
         codes="shared",
         shared_code="ARBAT30",
     )
-    offer = offers.create(partner=arbat, draft=draft, by="partner:dana", now=now)
-    offer = offers.submit(offer=offer, by="partner:dana", now=now)
-    return offers.approve(offer=offer, by="staff:erlan", now=now)
+    offer = approval.create(partner=arbat, draft=draft, by="partner:dana", now=now)
+    offer = approval.submit(offer=offer, by="partner:dana", now=now)
+    return approval.approve(offer=offer, by="staff:erlan", now=now)
 
 
 @pytest.fixture

@@ -12,15 +12,16 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from bonuses.models import Grant
+from core.access.models import AuditEvent
+from core.lib.msisdn import Msisdn
 from enrollment import operations as enrollment
 from enrollment.directory import operations
 from enrollment.directory.operations import StagingLost, TooManyEnd, TooManyVanish
 from enrollment.directory.parsing import UnusableFile
 from enrollment.directory.sql import staging_table
 from enrollment.models import ConsentEvent, DirectoryImport, Membership, Subscriber
-from smart import directory, programme
-from smart.access.models import AuditEvent
-from smart.lib.msisdn import Msisdn
+from smart import programme
+from smart.directory import imports
 from tests.races import race
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +41,7 @@ def imported(tmp_path: Path, now: datetime) -> Import:
     def run(*lines: str, header: str = HEADER, encoding: str = "utf-8-sig", **options: bool) -> DirectoryImport:
         path = tmp_path / "export.csv"
         path.write_bytes("\r\n".join((header, *lines, "")).encode(encoding))
-        started = directory.begin(
+        started = imports.begin(
             path=path,
             file_name="export.csv",
             is_full=options.get("is_full", True),
@@ -48,10 +49,10 @@ def imported(tmp_path: Path, now: datetime) -> Import:
             now=now,
         )
         if options.get("is_allowed", True):
-            directory.allow_ending(run=started, ending=10_000, by="test", now=now)
+            imports.allow_ending(run=started, ending=10_000, by="test", now=now)
         if options.get("is_dry"):
-            return directory.preview(run=started, now=now)
-        return directory.carry_out(run=started, by="test", now=now)
+            return imports.preview(run=started, now=now)
+        return imports.carry_out(run=started, by="test", now=now)
 
     return run
 
@@ -297,9 +298,9 @@ def test_a_broken_byte_spoils_its_own_field_only(tmp_path: Path, now: datetime) 
     spoiled = line(town="Алматы").encode().replace("маты".encode(), b"\xff\xfe", 1)
     good = [line(f"770100000{n:02}", town="Көкшетау").encode() for n in range(10, 20)]
     path.write_bytes(b"\r\n".join([HEADER.encode(), spoiled, *good, b""]))
-    started = directory.begin(path=path, file_name="e.csv", is_full=True, by="test", now=now)
+    started = imports.begin(path=path, file_name="e.csv", is_full=True, by="test", now=now)
 
-    run = directory.carry_out(run=started, by="test", now=now)
+    run = imports.carry_out(run=started, by="test", now=now)
 
     assert {one.town.code for one in Subscriber.objects.exclude(pk=the().pk)} == {"kokshetau"}
     assert the().town is None
@@ -523,7 +524,7 @@ def test_lines_that_a_crash_took_out_of_staging_are_not_taken_for_vanished(impor
     run = imported(*lines, line("77010000099"), is_dry=True)
 
     crash(run)
-    directory.carry_out(run=run, by="test", now=now)
+    imports.carry_out(run=run, by="test", now=now)
 
     assert Subscriber.objects.filter(line_status="active").count() == 21
 
@@ -542,7 +543,7 @@ def test_an_import_whose_staging_is_lost_on_the_way_marks_nobody_gone(
 
     monkeypatch.setattr(operations.sql, "apply_chunk", crash_after)
     with pytest.raises(StagingLost):
-        directory.carry_out(run=run, by="test", now=now)
+        imports.carry_out(run=run, by="test", now=now)
 
     assert Subscriber.objects.filter(line_status="active").count() == 20
 
@@ -553,7 +554,7 @@ def test_a_preview_that_another_import_has_overtaken_is_made_again(imported: Imp
     Path(old.path).write_text(f"{HEADER}\n{line('77010000001')}\n")
 
     with pytest.raises(TooManyVanish):
-        directory.carry_out(run=old, by="test", now=now)
+        imports.carry_out(run=old, by="test", now=now)
 
     assert not Subscriber.objects.filter(line_status="gone").exists()
 
@@ -600,7 +601,7 @@ def test_a_command_killed_while_applying_is_closed_once_another_import_was_appli
     killed = plant(now - timedelta(days=1), "applying")
     imported(line())
 
-    assert directory.sweep() == 1
+    assert imports.sweep() == 1
 
     killed.refresh_from_db()
     assert (killed.phase, operations.sql.staged_imports()) == ("refused", set())
@@ -609,33 +610,33 @@ def test_a_command_killed_while_applying_is_closed_once_another_import_was_appli
 def test_staging_of_no_import_is_dropped_by_the_job(now: datetime) -> None:
     operations.sql.create_staging(10**15)
 
-    directory.work_off(now=now)
+    imports.work_off(now=now)
 
     assert operations.sql.staged_imports() == set()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_swept_while_an_import_is_under_way(now: datetime) -> None:
-    with directory.alone():
+    with imports.alone():
         run = plant(now, "uploaded")
 
-        race(lambda: directory.work_off(now=now))
+        race(lambda: imports.work_off(now=now))
 
         run.refresh_from_db()
         assert (run.phase, operations.sql.staged_imports()) == ("uploaded", {run.pk})
 
-    directory.work_off(now=now)
+    imports.work_off(now=now)
     assert operations.sql.staged_imports() == set()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_do_not_run_at_once(imported: Import) -> None:
     def second() -> str:
-        with pytest.raises(directory.ImportRunning) as refusal, directory.alone():
+        with pytest.raises(imports.ImportRunning) as refusal, imports.alone():
             pass
         return refusal.value.code
 
-    with directory.alone():
+    with imports.alone():
         assert race(second) == ["import_running"]
-    with directory.alone():
+    with imports.alone():
         pass

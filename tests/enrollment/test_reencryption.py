@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from django.core.management import call_command
 
+from core.lib import crypto
+from core.lib.msisdn import Msisdn
 from enrollment.models import Subscriber
-from smart.lib import crypto
-from smart.lib.msisdn import Msisdn
 
 
 @pytest.mark.django_db

@@ -20,9 +20,10 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
-from messaging import sql, transports  # noqa: E402
+from core.lib import clock  # noqa: E402
+from messaging import sql  # noqa: E402
 from messaging.management.commands import run_sender  # noqa: E402
-from smart.lib import clock  # noqa: E402
+from messaging.sending import transports  # noqa: E402
 
 MOST_CLAIMS = 3
 LONGEST_WAIT = 60.0  # seconds

@@ -11,10 +11,11 @@ import pytest
 from celery import Celery
 from django.db import connection
 
-from messaging import dispatch, gate, outbox
+from core.lib import clock
+from messaging import outbox
 from messaging.models import Message
+from messaging.sending import dispatch, gate
 from smart import tasks
-from smart.lib import clock
 from smart.local import embedded, processes
 from smart.local.embedded import PROJECT
 from tests.faults.gateway import Log, network

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection, connections
 
+from core.lib import clock
 from enrollment.models import Channel
 from messaging import outbox
 from messaging.channels.base import Outcome, Outgoing
 from messaging.models import Attempt, Message, MessageClass
-from messaging.sender import Sender
-from smart.lib import clock
+from messaging.sending.sender import Sender
 from smart.local import embedded
 from tests.faults.conftest import kill
 from tests.messaging.audience import check_log, make_audience, violated

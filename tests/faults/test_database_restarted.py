@@ -14,13 +14,13 @@ from secrets import token_hex
 
 import pytest
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.access import auth, keys
+from core.access.models import ApiClient
+from core.lib import clock, crypto
 from enrollment import operations as enrollment
 from enrollment.models import Subscriber
 from smart import programme
-from smart.access import auth, keys
-from smart.access.models import ApiClient
-from smart.lib import clock, crypto
 from smart.local import embedded, processes
 from smart.local.supervisor import WEB_ENV
 from tests.faults.conftest import kill

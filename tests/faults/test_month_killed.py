@@ -8,10 +8,10 @@ import pytest
 from celery import Celery
 from django.db import connection
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Grant, LedgerEntry
-from smart.jobs.models import JobRun
-from smart.lib import clock
+from core.jobs.models import JobRun
+from core.lib import clock
 from smart.local import processes
 from smart.local.population import make_members
 from tests.bonuses.conftest import violated

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from core.lib import clock
 from enrollment.models import Channel
-from messaging import outbox, transports
+from messaging import outbox
 from messaging.models import Attempt, Message, MessageClass
-from messaging.sender import Sender
-from smart.lib import clock
+from messaging.sending import transports
+from messaging.sending.sender import Sender
 from smart.local import processes
 from smart.local.embedded import PROJECT
 from tests.faults.gateway import network

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Grant, LedgerEntry
+from core.jobs import schedule
+from core.jobs.models import JobRun
+from core.lib import clock
 from messaging import outbox
 from messaging.models import Message
-from smart.jobs import schedule
-from smart.jobs.models import JobRun
-from smart.lib import clock
 from smart.local import processes
 from smart.local.embedded import PROJECT
 from tests.faults.gateway import Log, network

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
+from core.lib import clock
 from enrollment.models import Channel
 from messaging import outbox
 from messaging.models import Attempt, Message, MessageClass
-from smart.lib import clock
 from smart.local import processes
 from smart.local.embedded import PROJECT
 from tests.faults.gateway import Log, network

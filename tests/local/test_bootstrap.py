@@ -160,7 +160,7 @@ def test_two_makes_wait_for_each_other(venv: Path) -> None:
         (("tests/e2e",), True),
         (("tests/e2e/test_till.py::test_x", "-x"), True),
         (("tests/lib", "tests/e2e/test_till.py"), True),
-        (("tests/lib/test_msisdn.py",), False),
+        (("tests/core/lib/test_msisdn.py",), False),
         (("tests/lib", "tests/peers"), False),
     ],
     ids=lambda value: " ".join(value) or "nothing" if isinstance(value, tuple) else "",

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from core.lib import clock
 from messaging.models import Message
-from messaging.sender import Sender
-from smart.lib import clock
+from messaging.sending.sender import Sender
 from smart.local.handset.transport import HandsetTransport, arrive
 from smart.local.models import HandsetMessage
 from surveys.models import Answer, Response

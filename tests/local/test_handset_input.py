@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
-from smart.lib import clock
+from core.lib import clock
 
 pytestmark = pytest.mark.django_db
 Move = Callable[[datetime], None]

@@ -8,10 +8,10 @@ import pytest
 from bonuses.models import Debit, LedgerEntry
 from campaigns.models import Campaign, Redemption
 from campaigns.results import figures
+from core.access.models import AuditEvent
 from enrollment import operations as enrollment
 from enrollment.models import Membership, SavedAudience, Subscriber
 from messaging.models import Message, MessageClass
-from smart.access.models import AuditEvent
 from smart.local import demo, past, present
 from smart.ussd.models import Dial
 from tests.bonuses.conftest import violated

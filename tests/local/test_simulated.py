@@ -6,9 +6,9 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from bonuses import operations as bonuses
-from campaigns import partners
+from bonuses import lifecycle as bonuses
 from campaigns.models import Campaign, Partner, PromoCode, PublishedResult, Redemption, Statement
+from campaigns.partners import accounts
 from campaigns.results import figures, publishing
 from messaging import outbox
 from smart.local import past, simulated
@@ -25,7 +25,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
     monkeypatch.setattr(past, "LEFT_TO_JOIN", 100)
     outbox.make_partitions(now=now)
     outbox.confirm_epoch(by="test", reason="a test database", now=now)
-    partners.create(name="Arbat Coffee", slug="arbat", hosts=[], price=900, by="demo", now=now)
+    accounts.create(name="Arbat Coffee", slug="arbat", hosts=[], price=900, by="demo", now=now)
     make_strangers(1_700)
     assert past.load(now=now)
     bonuses.expire(now=now)

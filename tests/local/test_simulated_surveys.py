@@ -9,19 +9,20 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Grant
-from campaigns import partners
 from campaigns.models import Partner
+from campaigns.partners import accounts
+from core.lib import astana
 from enrollment.models import Subscriber, SubscriberFact
 from messaging import outbox
-from smart.lib import astana
 from smart.local import answers, answers_at_once, demo_surveys, simulated
 from smart.local.population import make_strangers
 from smart.local.respondents import Habits, Respondent
-from surveys import answering, flow, scripts
-from surveys.items import Item, Option
 from surveys.models import Answer, Quota, Response, Survey
+from surveys.questionnaire import flow, scripts
+from surveys.questionnaire.items import Item, Option
+from surveys.responses import answering
 from tests.bonuses.conftest import violated
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
@@ -40,7 +41,7 @@ def partner(db: None) -> Partner:
     simulated.give_interests(first=0, after=1_000_000)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE enrollment_subscriber SET birth_date = date '1950-01-01' + (id * 49 % 20000)::int")
-    return partners.create(name="Arbat Coffee", slug="arbat", hosts=[], price=900, by="demo", now=STARTS)
+    return accounts.create(name="Arbat Coffee", slug="arbat", hosts=[], price=900, by="demo", now=STARTS)
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
+from core.lib import crypto
 from enrollment import operations as enrollment
 from enrollment.models import Channel, ConsentEvent, Consents, Purpose, Subscriber
 from messaging.models import Attempt, Message, Receipt
 from smart.backoffice import invariants
-from smart.lib import crypto
 
 _MEMBERS = """
 WITH made AS (

@@ -13,7 +13,7 @@ from enrollment.operations import Shown
 from messaging import outbox
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.models import Message, MessageClass
-from messaging.sender import Sender
+from messaging.sending.sender import Sender
 
 
 class Network:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from core.lib import clock
 from messaging.channels.base import Outgoing
-from smart.lib import clock
 
 
 @dataclass(frozen=True)

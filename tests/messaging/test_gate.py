@@ -5,12 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.lib import clock, zones
 from enrollment.models import Channel, Membership
-from messaging import gate, outbox, sql
+from messaging import outbox, sql
 from messaging.models import Attempt, Contact, Message, MessageClass, SendingEpoch, SendingPolicy, Stream
-from messaging.sender import Sender
+from messaging.sending import gate
+from messaging.sending.sender import Sender
 from smart import programme
-from smart.lib import clock, zones
 from tests.messaging.conftest import Network, astana, execute, states
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from websockets.sync import server as websocket_server
 
+from core.lib.http.client import NotSent
 from messaging.channels.base import Outcome, Transport, Verdict
 from messaging.channels.ivr.ari import Event, Events, Rest
 from messaging.channels.kannel import KannelTransport
 from messaging.channels.ussd_push import UssdPushTransport
-from smart.lib.http.client import NotSent
 from smart.local import processes
 from tests.messaging.gateways import FakeGateway, Request, outgoing, reply, serve
 

@@ -13,10 +13,10 @@ from xml.etree.ElementTree import fromstring
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from core.lib import clock
 from messaging import callbacks
 from messaging.channels.base import Outcome, Verdict
 from messaging.channels.kannel import KannelTransport
-from smart.lib import clock
 from tests.messaging.gateways import FakeGateway, Request, closed_port, outgoing, reply, serve
 
 ACCEPTED = reply("202 Accepted", b"0: Accepted for delivery")
@@ -282,7 +282,7 @@ def test_what_waited_too_long_behind_a_slow_gateway_is_not_handed_over(
 ) -> None:
     """The second answer takes a minute and a half of a clock that only it moves."""
     clock_of_client = [1_000.0]
-    monkeypatch.setattr("smart.lib.http.client.time", SimpleNamespace(monotonic=lambda: clock_of_client[0]))
+    monkeypatch.setattr("core.lib.http.client.time", SimpleNamespace(monotonic=lambda: clock_of_client[0]))
 
     def answer(request: Request) -> bytes:
         clock_of_client[0] += 90 * (len(gateway.requests) == 2)

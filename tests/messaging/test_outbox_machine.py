@@ -15,16 +15,16 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.lib import astana, clock
 from enrollment.models import Channel, Purpose, Subscriber
 from messaging import kinds, outbox, receipts
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.channels.ivr import causes
 from messaging.models import Attempt, Message, MessageClass, SendingPolicy, ServiceText, Stream
 from messaging.receipts import Report
-from messaging.sender import Sender
+from messaging.sending.sender import Sender
 from smart import programme
-from smart.lib import astana, clock
 from tests.bonuses.conftest import enroll
 from tests.conftest import _forget
 from tests.messaging.audience import change_consent, check_log, violated

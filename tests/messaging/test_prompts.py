@@ -21,9 +21,9 @@ from django.urls import reverse
 from django.utils import translation
 from pytest_django import Settings
 
-from messaging import prompts
+from core.access.models import AuditEvent
 from messaging.models import IvrPrompt
-from smart.access.models import AuditEvent
+from messaging.prompts import sounds
 
 speaks = pytest.mark.skipif(not shutil.which("espeak-ng"), reason="no espeak-ng on this machine")
 
@@ -43,7 +43,7 @@ def english() -> Iterator[None]:
 @pytest.fixture
 def mute(monkeypatch: pytest.MonkeyPatch) -> None:
     """No espeak-ng."""
-    monkeypatch.setattr(prompts, "can_synthesize", lambda: False)
+    monkeypatch.setattr(sounds, "can_synthesize", lambda: False)
 
 
 def tone(*, rate: int = 8000, hertz: float = 440, seconds: float = 0.5, channels: int = 1, width: int = 2) -> bytes:
@@ -78,7 +78,7 @@ def publish(
     prompt = prompt or IvrPrompt(name="hello", language="ru", text="Здравствуйте!")
     for name, value in fields.items():
         setattr(prompt, name, value)
-    return prompts.publish(prompt, recording=recording, by="staff:aliya", now=now)
+    return sounds.publish(prompt, recording=recording, by="staff:aliya", now=now)
 
 
 @speaks
@@ -91,11 +91,11 @@ def publish(
     ],
 )
 def test_each_language_is_spoken_as_a_telephone_hears(folder: Path, language: str, text: str) -> None:
-    path = Path(prompts.ensure(text, language))
+    path = Path(sounds.ensure(text, language))
 
     sound = path.read_bytes()
     loudness, _pitch = heard(sound)
-    assert 1000 < prompts.duration_ms(sound) < 15_000
+    assert 1000 < sounds.duration_ms(sound) < 15_000
     assert loudness > 3000
     assert path.parent == folder
     assert path.stat().st_mode & 0o777 == 0o640
@@ -104,22 +104,22 @@ def test_each_language_is_spoken_as_a_telephone_hears(folder: Path, language: st
 
 @speaks
 def test_a_text_is_spoken_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = prompts.ensure("Hello!", "en")
-    monkeypatch.setattr(prompts, "_spoken", None)
+    first = sounds.ensure("Hello!", "en")
+    monkeypatch.setattr(sounds, "_spoken", None)
 
-    assert prompts.ensure("Hello!", "en") == first
-    assert prompts.ensure(" Hello! \r\n", "en") == first
+    assert sounds.ensure("Hello!", "en") == first
+    assert sounds.ensure(" Hello! \r\n", "en") == first
 
 
 @speaks
 @pytest.mark.parametrize("text", ["-v evil", "$(reboot)", "[[h@l'oU]]", "<speak>Hello</speak>", "a" * 300])
 def test_a_text_is_never_a_command(text: str) -> None:
-    assert Path(prompts.ensure(text, "en")).exists()
+    assert Path(sounds.ensure(text, "en")).exists()
 
 
 def test_without_espeak_and_without_a_recording_there_is_no_prompt(mute: None, folder: Path) -> None:
-    with pytest.raises(prompts.PromptMissing) as refused:
-        prompts.ensure("Hello!", "en")
+    with pytest.raises(sounds.PromptMissing) as refused:
+        sounds.ensure("Hello!", "en")
 
     assert refused.value.code == "no_prompt"
     assert not folder.exists()
@@ -131,34 +131,34 @@ def test_an_espeak_that_fails_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path:
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
-    with pytest.raises(prompts.PromptMissing):
-        prompts.ensure("Hello!", "en")
+    with pytest.raises(sounds.PromptMissing):
+        sounds.ensure("Hello!", "en")
 
 
 @pytest.mark.django_db
 def test_a_recording_speaks_for_its_text_in_its_language(mute: None, now: datetime) -> None:
     prompt = publish(now, recording=tone())
 
-    assert prompts.ensure("Здравствуйте!", "ru") == prompt.sound.path
+    assert sounds.ensure("Здравствуйте!", "ru") == prompt.sound.path
     assert (prompt.duration_ms, prompt.is_synthesized) == (500, False)
     assert (prompt.uploaded_by, prompt.uploaded_at) == ("staff:aliya", now)
-    with pytest.raises(prompts.PromptMissing):
-        prompts.ensure("Здравствуйте!", "kk")
+    with pytest.raises(sounds.PromptMissing):
+        sounds.ensure("Здравствуйте!", "kk")
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000])
 @pytest.mark.parametrize("channels", [1, 2], ids=["mono", "stereo"])
 def test_other_rates_become_a_telephones(rate: int, channels: int) -> None:
-    sound = prompts.telephone_sound(tone(rate=rate, channels=channels))
+    sound = sounds.telephone_sound(tone(rate=rate, channels=channels))
 
     loudness, pitch = heard(sound)
-    assert abs(prompts.duration_ms(sound) - 500) <= 1
+    assert abs(sounds.duration_ms(sound) - 500) <= 1
     assert loudness == pytest.approx(12_000, rel=0.03)
     assert pitch == pytest.approx(440, rel=0.02)
 
 
 def test_what_a_telephone_cannot_carry_does_not_come_back_as_another_tone() -> None:
-    loudness, _pitch = heard(prompts.telephone_sound(tone(rate=22_050, hertz=6_000)))
+    loudness, _pitch = heard(sounds.telephone_sound(tone(rate=22_050, hertz=6_000)))
 
     assert loudness < 200
 
@@ -170,7 +170,7 @@ def test_what_is_as_loud_as_can_be_does_not_turn_over() -> None:
         square.byteswap()
     wav = tone(rate=48_000)[:44] + square.tobytes()
 
-    with wave.open(io.BytesIO(prompts.telephone_sound(wav))) as file:
+    with wave.open(io.BytesIO(sounds.telephone_sound(wav))) as file:
         samples = array("h", file.readframes(file.getnframes()))
 
     tops = [sample for at, sample in enumerate(samples) if 5 <= at % 80 < 35]
@@ -192,13 +192,13 @@ def test_what_is_as_loud_as_can_be_does_not_turn_over() -> None:
         (tone(rate=4000), "48 kHz"),
         (tone(rate=96_000), "48 kHz"),
         (tone(seconds=61), "minute"),
-        (bytes(prompts.MOST_BYTES + 1), "too large"),
+        (bytes(sounds.MOST_BYTES + 1), "too large"),
     ],
     ids=["empty", "mp3", "cut", "header", "silent", "one sample", "8-bit", "24-bit", "slow", "fast", "long", "large"],
 )
 def test_other_files_are_refused_in_words(data: bytes, why: str) -> None:
-    with pytest.raises(prompts.SoundUnfit) as refused:
-        prompts.telephone_sound(data)
+    with pytest.raises(sounds.SoundUnfit) as refused:
+        sounds.telephone_sound(data)
 
     assert why in str(refused.value)
 
@@ -207,7 +207,7 @@ def test_other_files_are_refused_in_words(data: bytes, why: str) -> None:
 def test_a_changed_text_needs_a_new_recording(mute: None, now: datetime) -> None:
     prompt = publish(now, recording=tone())
 
-    with pytest.raises(prompts.RecordingOutdated):
+    with pytest.raises(sounds.RecordingOutdated):
         publish(now, prompt=prompt, text="До свидания!")
 
     publish(now, prompt=prompt, text="До свидания!", recording=tone(seconds=0.25))
@@ -239,7 +239,7 @@ def test_a_changed_text_without_a_recording_is_spoken_again(now: datetime) -> No
 def test_one_text_belongs_to_one_prompt(mute: None, now: datetime) -> None:
     publish(now, recording=tone())
 
-    with pytest.raises(prompts.TextTaken, match="hello"):
+    with pytest.raises(sounds.TextTaken, match="hello"):
         publish(now, prompt=IvrPrompt(name="other", language="ru", text="Здравствуйте! "), recording=tone())
 
 
@@ -248,7 +248,7 @@ def test_who_published_and_withdrew_a_prompt_is_on_the_audit_trail(mute: None, n
     prompt = publish(now, recording=tone())
     subject = f"prompt:{prompt.pk}"
     publish(now, prompt=prompt, name="greeting")
-    prompts.withdraw(prompt, by="staff:erlan", now=now)
+    sounds.withdraw(prompt, by="staff:erlan", now=now)
 
     rows = AuditEvent.objects.filter(subject=subject).order_by("pk").values_list("action", "by", "details__name")
     assert list(rows) == [
@@ -260,10 +260,10 @@ def test_who_published_and_withdrew_a_prompt_is_on_the_audit_trail(mute: None, n
 
 @pytest.mark.django_db(transaction=True)
 def test_a_withdrawn_prompt_leaves_no_sound(mute: None, now: datetime) -> None:
-    prompts.withdraw(publish(now, recording=tone()), by="staff:aliya", now=now)
+    sounds.withdraw(publish(now, recording=tone()), by="staff:aliya", now=now)
 
-    with pytest.raises(prompts.PromptMissing):
-        prompts.ensure("Здравствуйте!", "ru")
+    with pytest.raises(sounds.PromptMissing):
+        sounds.ensure("Здравствуйте!", "ru")
 
 
 @speaks
@@ -271,11 +271,11 @@ def test_a_withdrawn_prompt_leaves_no_sound(mute: None, now: datetime) -> None:
 def test_the_sweep_takes_what_is_old_spoken_and_unlisted(folder: Path, now: datetime) -> None:
     listed = publish(now)
     recorded = publish(now, prompt=IvrPrompt(name="bye", language="ru", text="До свидания!"), recording=tone())
-    old, fresh = Path(prompts.ensure("Old", "en")), Path(prompts.ensure("Fresh", "en"))
+    old, fresh = Path(sounds.ensure("Old", "en")), Path(sounds.ensure("Fresh", "en"))
     for path in (Path(listed.sound.path), Path(recorded.sound.path), old):
         os.utime(path, (0, 0))
 
-    assert prompts.sweep(older_than=timedelta(days=40)) == 1
+    assert sounds.sweep(older_than=timedelta(days=40)) == 1
     assert not old.exists()
     assert {path.name for path in folder.iterdir()} == {
         fresh.name,
@@ -314,7 +314,7 @@ def test_staff_upload_a_recording_and_listen_to_it(mute: None, aliya: Client) ->
     assert f'<audio controls preload="none" src="{player}"></audio>' in page.content.decode()
     assert "media-src 'self'" in page.headers["Content-Security-Policy"]
     assert sound.headers["Content-Type"] == "audio/wav"
-    assert prompts.duration_ms(b"".join(sound.streaming_content)) == 500  # type: ignore[arg-type]
+    assert sounds.duration_ms(b"".join(sound.streaming_content)) == 500  # type: ignore[arg-type]
     assert prompt.uploaded_by == "staff:aliya"
 
 

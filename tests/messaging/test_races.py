@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from core.lib import clock
 from enrollment.models import Channel, Membership, Subscriber
-from messaging import gate, outbox, sql
+from messaging import outbox, sql
 from messaging.channels.base import Outcome, Outgoing
 from messaging.models import Attempt, Message, MessageClass
-from messaging.sender import Sender
+from messaging.sending import gate
+from messaging.sending.sender import Sender
 from smart import programme
-from smart.lib import clock
 from smart.local import processes
 from tests.messaging.audience import check_log, make_audience, violated
 from tests.messaging.conftest import Network, states

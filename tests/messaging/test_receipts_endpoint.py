@@ -8,10 +8,10 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client, override_settings
 
+from core.lib import clock
 from messaging import callbacks, outbox, receipts
 from messaging.counters import RECEIPTS
 from messaging.models import Receipt
-from smart.lib import clock
 
 pytestmark = pytest.mark.django_db
 

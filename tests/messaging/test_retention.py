@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from core.access.models import AuditEvent
+from core.lib import partitions
 from enrollment.models import Channel
 from messaging import outbox
 from messaging.models import Attempt, Message, MessageClass, Receipt
 from smart import tasks
-from smart.access.models import AuditEvent
-from smart.lib import partitions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,12 +8,12 @@ import pytest
 from django.db import InternalError, connection, transaction
 from django.db.utils import IntegrityError
 
+from core.lib import clock
 from messaging import outbox, receipts, sql
 from messaging.channels.base import Outcome, Verdict
 from messaging.models import Attempt, Contact, Message, MessageClass, Receipt, Stream, TransportHealth
 from messaging.receipts import Report
-from messaging.sender import Sender
-from smart.lib import clock
+from messaging.sending.sender import Sender
 from tests.messaging.conftest import Network, states
 
 pytestmark = pytest.mark.django_db(transaction=True)

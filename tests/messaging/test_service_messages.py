@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Grant
 from messaging import outbox
 from messaging.models import Message

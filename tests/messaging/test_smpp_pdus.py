@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from smpplib import smpp
 
+from core.lib import gsm
 from messaging.channels.smpp import pdus
 from messaging.channels.smpp.pace import Pace
 from messaging.channels.smpp.pdus import Address, Malformed, Unsendable
-from smart.lib import gsm
 
 NUMBER = "77010000001"
 SOURCE = Address("SMART", 5, 0)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from core.lib import segments
 from messaging import kinds, outbox, reference, texts
 from messaging.models import ServiceText
-from smart.lib import segments
 
 VALUES = {"units": 500, "days": 30, "lapse": "30.11 18:00"}
 

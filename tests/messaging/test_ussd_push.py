@@ -9,9 +9,9 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
+from core.lib import clock
 from messaging.channels.base import Outcome, Verdict
 from messaging.channels.ussd_push import UssdPushTransport
-from smart.lib import clock
 from tests.messaging.gateways import Behaviour, FakeGateway, Request, closed_port, outgoing, reply, restcomm, serve
 
 COOKIE = "Set-Cookie: JSESSIONID=1379BF8AF4DB; Path=/restcomm; HttpOnly"
@@ -46,7 +46,7 @@ def push(first: bytes | None) -> Behaviour:
 
 @pytest.fixture(autouse=True)
 def _no_conversations(settings: Any) -> None:
-    """What follows an answer is tests/surveys/test_interviews.py's."""
+    """What follows an answer is tests/survey_dialogs/test_dialogs.py's."""
     settings.CONVERSATIONS = {}
 
 

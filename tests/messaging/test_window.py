@@ -6,7 +6,7 @@ import pytest
 
 from messaging import window
 from messaging.models import SendingPolicy
-from messaging.sender import Sender
+from messaging.sending.sender import Sender
 from tests.messaging.conftest import Network, astana
 
 MONDAY = date(2026, 11, 23)
@@ -95,7 +95,7 @@ def test_at_the_very_opening_messages_are_claimed(
     noon, make_member, put, monkeypatch, early: timedelta, claimed: int
 ) -> None:
     put(make_member(), not_before=noon - timedelta(hours=3))
-    monkeypatch.setattr("messaging.sender.clock.now", lambda: astana(23, 10) - early)
+    monkeypatch.setattr("messaging.sending.sender.clock.now", lambda: astana(23, 10) - early)
 
     taken, _fence = Sender(Network())._claim("sms", 5, SendingPolicy())
 

@@ -25,7 +25,7 @@ _LEFT_OUT = shutil.ignore_patterns(
 _TOLD = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 _PRISTINE = "pristine"
 # A test that needs a database: it makes pytest build one.
-_ANY_TEST = "tests/jobs/test_schedule.py::test_a_slot_is_done_once"
+_ANY_TEST = "tests/core/jobs/test_schedule.py::test_a_slot_is_done_once"
 _BUILD_SECONDS = 300
 
 

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from smart.lib import clock
+from core.lib import clock
 
 PATIENCE = 60.0
 CASES = Path(__file__).parent / "ari_cases"

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from core.lib import astana, clock
 from enrollment import operations as enrollment
 from enrollment.models import Channel, ConsentEvent, Consents, Membership, Purpose, Subscriber
 from messaging import kinds, outbox
 from messaging.models import Attempt, Message, MessageClass, TransportHealth
 from smart import tasks
-from smart.lib import astana, clock
 from smart.local import processes
 from smart.local.embedded import PROJECT
 from tests.messaging.audience import check_log, make_audience, violated

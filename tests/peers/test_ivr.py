@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from messaging import prompts
+from core.lib import clock
+from core.lib.http.client import TooLate
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.ivr import IvrTransport
 from messaging.channels.ivr import ari as client
 from messaging.channels.ivr import transport as ivr_transport
-from smart.lib import clock
-from smart.lib.http.client import TooLate
+from messaging.prompts import sounds
 from tests.peers.ari import ANSWERS, Ari
 
 NUMBER = "77010000001"
@@ -33,7 +33,7 @@ def ari() -> Iterator[Ari]:
 def prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> None:
     """Every text has its recording, and nothing begins a conversation."""
     settings.CONVERSATIONS = {}
-    monkeypatch.setattr(prompts, "ensure", lambda text, language: str(tmp_path / f"hello-{language}.wav"))
+    monkeypatch.setattr(sounds, "ensure", lambda text, language: str(tmp_path / f"hello-{language}.wav"))
     monkeypatch.setattr(client, "_FIRST_PAUSE", 0.05)
 
 
@@ -344,7 +344,7 @@ def test_the_deadline_is_kept_while_the_text_is_spoken(
             threading.Event().wait(0.02)
         return "/hello.wav"
 
-    monkeypatch.setattr(prompts, "ensure", ensure)
+    monkeypatch.setattr(sounds, "ensure", ensure)
 
     assert transport.hand_over([message])[0].verdict == Verdict.NOT_HANDED
     assert not ari.asked("POST")
@@ -363,9 +363,9 @@ def test_a_text_that_nothing_can_say_is_rejected(
     ari: Ari, transport: IvrTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ensure(text: str, language: str) -> str:
-        raise prompts.PromptMissing
+        raise sounds.PromptMissing
 
-    monkeypatch.setattr(prompts, "ensure", ensure)
+    monkeypatch.setattr(sounds, "ensure", ensure)
 
     outcome = call(transport)
 
@@ -616,7 +616,7 @@ def test_an_error_of_ours_is_uncertain_and_tells_no_text(
     def ensure(text: str, language: str) -> str:
         raise RuntimeError(NUMBER)
 
-    monkeypatch.setattr(prompts, "ensure", ensure)
+    monkeypatch.setattr(sounds, "ensure", ensure)
 
     outcome = call(transport)
 

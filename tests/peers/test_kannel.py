@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from core.lib import clock
+from core.lib.http.client import HttpClient
 from messaging import outbox
 from messaging.channels.base import Outcome, Verdict
 from messaging.channels.kannel import KannelTransport
 from messaging.models import Receipt
-from smart.lib import clock
-from smart.lib.http.client import HttpClient
 from smart.local import embedded, processes
 from smart.local.bootstrap import find
 from tests.messaging.gateways import outgoing

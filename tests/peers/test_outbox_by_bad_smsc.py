@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from core.lib import clock
 from messaging import receipts
 from messaging.channels.smpp import SmppTransport, link
 from messaging.models import Attempt, Message, Receipt, TransportHealth
-from messaging.sender import Sender
-from smart.lib import clock
+from messaging.sending.sender import Sender
 from smart.local import processes
 from tests.messaging.conftest import states
 from tests.peers import outbox, proxy

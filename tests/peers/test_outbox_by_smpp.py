@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from core.lib import clock
 from messaging import outbox, receipts
 from messaging.channels.smpp import SmppTransport
 from messaging.models import Attempt
-from messaging.sender import Sender
-from smart.lib import clock
+from messaging.sending.sender import Sender
 from smart.local import processes
 from tests.messaging.conftest import make_member, noon, put, states
 from tests.peers.outbox import audit

@@ -26,7 +26,7 @@ from messaging.channels.smpp.peer import Peer
 from messaging.channels.smpp.submits import Submits
 from messaging.models import Attempt, Message, NetworkId
 from messaging.receipts import Report
-from messaging.sender import Sender
+from messaging.sending.sender import Sender
 from smart.local import processes
 from tests.messaging.conftest import make_member, noon, put
 from tests.peers.smsc.server import Smsc

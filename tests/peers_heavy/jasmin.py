@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import Popen
 
-from smart.lib.http.client import HttpClient
+from core.lib.http.client import HttpClient
 from smart.local import embedded, processes
 from smart.local.bootstrap import JASMIN, find
 

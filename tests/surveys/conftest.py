@@ -9,8 +9,9 @@ import pytest
 from enrollment import operations as enrollment
 from enrollment.models import Channel, Subscriber
 from smart import programme
-from surveys import asking, drafting
+from surveys.fieldwork import lifecycle
 from surveys.models import Choice, Question, Survey, Version
+from surveys.questionnaire import drafting
 
 Kind = Question.Kind
 # (code, kind, what is asked, choices or branches, more)
@@ -80,8 +81,8 @@ def answered_survey(member: Subscriber, now: datetime) -> Survey:
     version = drafting.new_draft(survey=survey, by="staff:asel", now=now)
     write(version, [("cups", Kind.NUMBER, {"ru": "Сколько?"}, [], {"low": 0, "high": 9})])
     drafting.publish(version=version, by="staff:asel", now=now)
-    asking.launch(survey=survey, by="staff:asel", now=now)
-    asking.feed(now=now)
+    lifecycle.launch(survey=survey, by="staff:asel", now=now)
+    lifecycle.feed(now=now)
     standing = programme.begin_survey(
         survey_id=survey.pk, subscriber=member, channel=Channel.USSD, language="ru", now=now
     )
@@ -115,9 +116,9 @@ def make_survey(db: None, now: datetime) -> Callable[..., Survey]:
         if state == "draft":
             return survey
         drafting.publish(version=version, by="staff:asel", now=now)
-        survey = asking.launch(survey=survey, by="staff:asel", now=now)
+        survey = lifecycle.launch(survey=survey, by="staff:asel", now=now)
         if state == "running":
-            asking.feed(now=now)
+            lifecycle.feed(now=now)
         survey.refresh_from_db()
         return survey
 

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from surveys import asking, scripts
+from surveys.fieldwork import lifecycle
 from surveys.models import Answer, Response, Survey, Version
+from surveys.questionnaire import scripts
 
 _people = count(1_000_000)
 
@@ -24,7 +25,7 @@ def respond(
     **fields: Any,
 ) -> list[Response]:
     """Put responses into the tables, each answered the same; `waits` is the question that a started one stands at."""
-    version = version or asking.current(survey)
+    version = version or lifecycle.current(survey)
     assert version is not None
     given = answers or {}
     made = Response.objects.bulk_create(

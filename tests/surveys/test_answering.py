@@ -7,8 +7,10 @@ import pytest
 from bonuses.models import Grant
 from enrollment.models import Channel, Fact, Interest, SubscriberFact
 from smart import programme
-from surveys import answering, asking, drafting
+from surveys.fieldwork import lifecycle
 from surveys.models import Answer, Choice, Question, Quota, Response
+from surveys.questionnaire import drafting
+from surveys.responses import answering
 
 pytestmark = pytest.mark.django_db
 
@@ -198,8 +200,8 @@ def test_what_an_answer_tells_is_written_down(make_survey, make_member, now):
     Choice.objects.filter(question__code="likes", value=1).update(fact=car, fact_value="yes", interest=coffee)
     version = drafting.draft_of(survey)
     drafting.publish(version=version, by="staff:asel", now=now)
-    asking.launch(survey=survey, by="staff:asel", now=now)
-    asking.feed(now=now)
+    lifecycle.launch(survey=survey, by="staff:asel", now=now)
+    lifecycle.feed(now=now)
     member = make_member()
 
     walk(survey, member, ["1", "2", "1", "9"], now)

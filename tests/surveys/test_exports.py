@@ -18,19 +18,20 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import translation
 
+from core.access.models import AuditEvent
+from core.lib import safe_csv
 from enrollment.models import Subscriber, Town
-from smart.access.models import AuditEvent
-from smart.lib import safe_csv
-from surveys import asking, drafting
+from surveys.fieldwork import lifecycle
 from surveys.models import Export, Question, Survey
+from surveys.questionnaire import drafting
 from surveys.results import exporting, files, questions, rows
 from surveys.results.filters import Filters
 from surveys.results.raking import Raked
 from tests.backoffice.conftest import staff
-from tests.backoffice.surveys import at_now
 from tests.campaigns.test_privacy import CANARIES, betrayed
 from tests.surveys.conftest import COFFEE, write
 from tests.surveys.results import respond
+from tests.surveys.staff.forms import at_now
 
 __all__ = ["at_now", "staff"]
 pytestmark = pytest.mark.django_db
@@ -407,7 +408,7 @@ def test_a_table_that_grew_since_it_was_last_measured_is_read_as_fast(
 ) -> None:
     """The database's statistics may say that the tables are empty: they were, before answers came by the thousand."""
     survey = make_survey()
-    version = asking.current(survey)
+    version = lifecycle.current(survey)
     assert version is not None
     many = {"survey": survey.pk, "version": version.pk, "now": now, "count": 20_000}
     with connection.cursor() as cursor:
@@ -448,7 +449,7 @@ def test_memory_does_not_grow_with_the_answers(
 ) -> None:
     """A table held whole takes 30 MB at 50,000 rows, 9 MB at 10,000."""
     survey = make_survey()
-    version = asking.current(survey)
+    version = lifecycle.current(survey)
     assert version is not None
     with connection.cursor() as cursor:
         cursor.execute(MANY, {"survey": survey.pk, "version": version.pk, "now": now, "count": count})

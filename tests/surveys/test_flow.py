@@ -3,10 +3,10 @@
 import pytest
 from django.utils import translation
 
-from surveys import flow
-from surveys.flow import BadKey, Given, Script
-from surveys.items import Item, Option
 from surveys.models import Question
+from surveys.questionnaire import flow
+from surveys.questionnaire.flow import BadKey, Given, Script
+from surveys.questionnaire.items import Item, Option
 
 Kind = Question.Kind
 TEXTS = {"kk": "Сұрақ?", "ru": "Вопрос?", "en": "Question?"}

@@ -10,13 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bonuses.models import Grant
+from core.lib import crypto
 from enrollment import operations as enrollment
 from enrollment.models import Channel, Subscriber
 from smart import programme
-from smart.lib import crypto
-from surveys import answering, asking, drafting, flow, scripts
-from surveys.answering import Standing
+from surveys.fieldwork import lifecycle
 from surveys.models import Answer, Question, Quota, Response, Survey
+from surveys.questionnaire import drafting, flow, scripts
+from surveys.responses import answering
+from surveys.responses.answering import Standing
 from tests.surveys.conftest import write
 
 pytestmark = pytest.mark.django_db
@@ -138,8 +140,8 @@ def test_random_surveys_and_random_keys(questions, keys, room, rewards_full):
     version.questions.filter(then__in=unreached).update(then="")  # never followed: each choice leads elsewhere
     assert drafting.problems(version) == []
     drafting.publish(version=version, by="t", now=NOW)
-    asking.launch(survey=survey, by="t", now=NOW)
-    asking.feed(now=NOW)
+    lifecycle.launch(survey=survey, by="t", now=NOW)
+    lifecycle.feed(now=NOW)
     if room:
         Quota.objects.create(survey=survey, gender="f", wanted=room)
 

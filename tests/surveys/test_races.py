@@ -7,7 +7,7 @@ import pytest
 from bonuses.models import Grant
 from enrollment.models import Channel
 from smart import programme
-from surveys import asking
+from surveys.fieldwork import lifecycle
 from surveys.models import Answer, Quota, Response
 from tests.bonuses.conftest import violated
 from tests.races import race
@@ -73,11 +73,11 @@ def test_leaving_raced_against_the_last_answer_leaves_nothing_open(make_survey, 
 def test_members_begin_while_others_are_invited(make_survey, make_member, now):
     members = [make_member() for _ in range(8)]
     survey = make_survey(state="scheduled")
-    asking._start(survey.pk, now)
+    lifecycle._start(survey.pk, now)
 
     race(
-        lambda: asking.feed(now=now),
-        lambda: asking.feed(now=now),
+        lambda: lifecycle.feed(now=now),
+        lambda: lifecycle.feed(now=now),
         *[
             lambda member=member: programme.begin_survey(
                 survey_id=survey.pk, subscriber=member, channel=Channel.USSD, language="ru", now=now

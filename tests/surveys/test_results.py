@@ -10,8 +10,8 @@ from django.http import QueryDict
 from django.utils import translation
 
 from enrollment.models import Subscriber, Town
-from surveys import drafting
 from surveys.models import Question, Survey
+from surveys.questionnaire import drafting
 from surveys.results import crossing, figures, filters, questions
 from surveys.results.filters import Filters
 from tests.surveys.conftest import COFFEE, write

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from campaigns.models import Partner
-from smart.lib import crypto
+from core.lib import crypto
 from surveys.models import PublishedResult, Survey
 from surveys.results import publishing
 from surveys.results.publishing import ENOUGH, LEAST, STEP

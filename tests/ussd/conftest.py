@@ -11,9 +11,9 @@ import pytest
 from defusedxml.ElementTree import fromstring
 from django.test import Client
 
-from smart.access import auth, keys
-from smart.access.models import ApiClient
-from smart.lib import clock, signing
+from core.access import auth, keys
+from core.access.models import ApiClient
+from core.lib import clock, signing
 
 
 class Gateway:

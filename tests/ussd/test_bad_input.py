@@ -14,9 +14,9 @@ from defusedxml.ElementTree import fromstring
 from django.test import Client
 
 from bonuses.models import Grant, LedgerEntry
+from core.access import auth, keys
+from core.access.models import ApiClient
 from enrollment.models import ConsentEvent, Membership, Subscriber
-from smart.access import auth, keys
-from smart.access.models import ApiClient
 from smart.ussd.models import UssdSession
 from tests.bonuses.conftest import enroll
 from tests.ussd.conftest import AfricasTalking, Comviva, Gateway

@@ -9,8 +9,8 @@ import pytest
 from django.db import OperationalError, connection
 
 from bonuses.models import Grant
+from core.access import auth
 from enrollment.models import ConsentEvent, Membership, Subscriber
-from smart.access import auth
 from smart.ussd import sessions
 from tests.ussd.conftest import AfricasTalking, Comviva, Gateway
 

@@ -10,9 +10,9 @@ from defusedxml.ElementTree import fromstring
 from django.db import connection
 
 from bonuses.models import Grant
+from core.access import keys
+from core.access.models import ApiClient
 from enrollment.models import ConsentEvent, Membership, Subscriber
-from smart.access import keys
-from smart.access.models import ApiClient
 from smart.ussd import sessions
 from smart.ussd.models import Dial, UssdSession
 from tests.bonuses.conftest import enroll

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from enrollment.models import ConsentEvent, ConsentText, Membership, Subscriber
 from tests.bonuses.conftest import enroll
 from tests.ussd.conftest import Gateway

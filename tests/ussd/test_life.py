@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from bonuses.models import Grant
+from core.lib.astana import ZONE
 from enrollment.models import ConsentEvent, Membership, Subscriber
-from smart.lib.astana import ZONE
 from tests.ussd.conftest import Gateway
 
 pytestmark = pytest.mark.django_db

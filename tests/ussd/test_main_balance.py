@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from core.lib.astana import ZONE
 from enrollment.models import Subscriber
-from smart.lib.astana import ZONE
-from smart.operator import main_balance
+from smart.integrations.main_balance import main_balance
 from tests.messaging.gateways import FakeGateway, closed_port, reply, serve
 from tests.ussd.conftest import Gateway
 
@@ -26,7 +26,7 @@ BUCKETS = [{"usageType": "data", "remainingValue": {"amount": 7}},
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for the operator as long as a busy machine takes."""
-    monkeypatch.setattr("smart.operator.BALANCE_SECONDS", 60.0)
+    monkeypatch.setattr("smart.integrations.main_balance.BALANCE_SECONDS", 60.0)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_after_three_failures_nobody_waits_for_the_balance(
     failing.behave = lambda request: answer
     anna = make_subscriber()
     ahead = [1_000.0]
-    monkeypatch.setattr("smart.lib.http.breaker.time", SimpleNamespace(monotonic=lambda: ahead[0]))
+    monkeypatch.setattr("core.lib.http.breaker.time", SimpleNamespace(monotonic=lambda: ahead[0]))
 
     assert [main_balance(anna) for _ in range(5)] == [None] * 5
 
@@ -149,7 +149,7 @@ def test_a_balance_that_trickles_in_is_not_waited_for(
     failing: FakeGateway, make_subscriber: Callable[..., Subscriber], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each byte comes soon; all of them take over three seconds."""
-    monkeypatch.setattr("smart.operator.BALANCE_SECONDS", 0.9)
+    monkeypatch.setattr("smart.integrations.main_balance.BALANCE_SECONDS", 0.9)
 
     sent = 0
 

@@ -8,11 +8,12 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.lib import gsm
+from core.lib.astana import ZONE
 from enrollment.models import Subscriber
-from smart import operator, programme
-from smart.lib import gsm
-from smart.lib.astana import ZONE
+from smart import programme
+from smart.integrations import main_balance
 from tests.bonuses.conftest import enroll
 from tests.ussd.conftest import Gateway
 
@@ -44,7 +45,7 @@ def test_every_screen_fits_one_page(
     monkeypatch: pytest.MonkeyPatch,
     language: str,
 ) -> None:
-    monkeypatch.setattr(operator, "main_balance", lambda subscriber: Decimal("123456.50"))
+    monkeypatch.setattr(main_balance, "main_balance", lambda subscriber: Decimal("123456.50"))
     stand_at(NOW)
     _anna, boris, clara = (make_subscriber(language=language) for _ in range(3))
     make_subscriber(language=language, brand="kcell")

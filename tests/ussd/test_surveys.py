@@ -3,7 +3,7 @@
 import pytest
 
 from bonuses.models import Grant
-from smart.lib import gsm
+from core.lib import gsm
 from surveys.models import Answer, Response
 from tests.surveys.conftest import COFFEE, Kind, make_member, make_survey  # noqa: F401
 

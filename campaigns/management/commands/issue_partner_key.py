@@ -6,12 +6,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import translation
 
-from campaigns import partners
 from campaigns.models import Partner, PartnerClient
-from smart.access import keys
-from smart.access.models import ApiClient, ApiKey
-from smart.lib import clock
-from smart.lib.errors import Refusal
+from campaigns.partners import accounts
+from core.access import keys
+from core.access.models import ApiClient, ApiKey
+from core.lib import clock
+from core.lib.errors import Refusal
 
 
 class Command(BaseCommand):
@@ -40,11 +40,11 @@ class Command(BaseCommand):
     def _connect(self, options: dict[str, Any]) -> tuple[str, str]:
         now, slug, program = clock.now(), options["partner"], options["program"]
         partner = Partner.objects.filter(slug=slug).first()
-        partner = partner or partners.create(name=slug, slug=slug, by="command", now=now)
+        partner = partner or accounts.create(name=slug, slug=slug, by="command", now=now)
         for known in PartnerClient.objects.select_related("client", "partner").filter(partner=partner):
-            if partners.client_name(known) == program:
+            if accounts.client_name(known) == program:
                 return self._another_key(known, options, now)
-        _made, key_id, secret = partners.connect(
+        _made, key_id, secret = accounts.connect(
             partner=partner,
             name=program,
             scopes=options["scope"] or PartnerClient.Scope.values,

@@ -3,8 +3,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from core.lib import crypto
 from enrollment.models import Subscriber
-from smart.lib import crypto
 
 _BATCH = 5_000
 

@@ -20,8 +20,8 @@ from django.core.exceptions import ImproperlyConfigured
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from smart.lib.http.breaker import CircuitBreaker
-from smart.lib.http.client import HttpClient, NotSent, RequestFailed, Unanswered
+from core.lib.http.breaker import CircuitBreaker
+from core.lib.http.client import HttpClient, NotSent, RequestFailed, Unanswered
 
 Event = dict[str, Any]
 

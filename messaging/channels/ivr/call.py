@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from core.lib.http.client import NotSent, RequestFailed, TooLate, Unanswered
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.ivr import causes
 from messaging.channels.ivr.ari import Event, Rest, is_unclear
-from smart.lib.http.client import NotSent, RequestFailed, TooLate, Unanswered
 
 logger = logging.getLogger(__name__)
 

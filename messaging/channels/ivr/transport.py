@@ -10,7 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
-from messaging import prompts
+from core.lib import clock
+from core.lib.http.client import RequestFailed
 from messaging.channels import conversations
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.channels.ivr import causes
@@ -18,8 +19,7 @@ from messaging.channels.ivr.ari import Event, Events, Rest
 from messaging.channels.ivr.call import LOST, NOT_PLAYED, STOP, Call, Manner
 from messaging.channels.ivr.conversation import Conversation
 from messaging.channels.options import Configured
-from smart.lib import clock
-from smart.lib.http.client import RequestFailed
+from messaging.prompts import sounds
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _KNOWN = {
 _BEGINNINGS = {"Dial", "ChannelStateChange", "StasisStart"}
 _COMING_UP = 3.0  # seconds a batch waits for the WebSocket
 _SILENCE = 60.0  # seconds without calls after one stayed silent
-# A sender that is silent for longer is taken for dead (messaging.sender.LEASES): ringing and talk together.
+# A sender that is silent for longer is taken for dead (messaging.sending.sender.LEASES): ringing and talk together.
 _MOST_CALL_SECONDS = 285.0
 
 
@@ -130,7 +130,7 @@ class IvrTransport(Configured):
     def _placed(self, message: Outgoing, until: float) -> Outcome:
         media = self._sound(message.text, message.language)
         if media is None:
-            return Outcome(message, Verdict.REJECTED, error=prompts.PromptMissing.code)
+            return Outcome(message, Verdict.REJECTED, error=sounds.PromptMissing.code)
         if time.monotonic() >= min(message.deadline, until):
             return Outcome(message, Verdict.NOT_HANDED, error="deadline")
         if time.monotonic() < self._silent_until:  # nobody is to be rung for silence
@@ -173,9 +173,9 @@ class IvrTransport(Configured):
         """What Asterisk is to play; None when nothing says the text."""
         try:
             with self._speaking:  # a campaign's text is spoken once, not by every line
-                sound = Path(prompts.ensure(text, language))
-        except prompts.PromptMissing:
-            self._last_error = prompts.PromptMissing.code
+                sound = Path(sounds.ensure(text, language))
+        except sounds.PromptMissing:
+            self._last_error = sounds.PromptMissing.code
             return None
         is_fetched = self.prompts_at.startswith(("http://", "https://"))
         return f"sound:{self.prompts_at}/{sound.name if is_fetched else sound.stem}"

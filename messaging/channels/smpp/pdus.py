@@ -14,7 +14,7 @@ from typing import Any
 
 from smpplib import command, command_codes
 
-from smart.lib import gsm, segments
+from core.lib import gsm, segments
 
 # It warns of every optional parameter that it does not know.
 logging.getLogger("smpplib").setLevel(logging.ERROR)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 from django.db import connection
 
+from core.lib import clock
 from messaging.channels.smpp import pdus
 from messaging.channels.smpp.link import Link
 from messaging.channels.smpp.pdus import Heard
 from messaging.counters import RECEIPTS
 from messaging.receipts import Report
-from smart.lib import clock
 
 logger = logging.getLogger(__name__)
 

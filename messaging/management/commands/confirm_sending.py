@@ -4,8 +4,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core.lib import clock
 from messaging import outbox, sql
-from smart.lib import clock
 
 
 class Command(BaseCommand):

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from messaging import processes
+from messaging.sending import processes
 
 
 class Command(BaseCommand):

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db.models import Q
 
+from core.lib import clock
 from messaging import receipts
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.models import Receipt
 from messaging.receipts import Report
-from smart.lib import clock
 from smart.local.models import HandsetMessage, HandsetNetwork
 
 _AT_ONCE = 1000

@@ -16,18 +16,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
+from core.lib import astana, clock, crypto
+from core.lib.errors import Refusal
+from core.lib.http.client import HttpClient, NotSent, RequestFailed
 from enrollment.models import Channel, Membership, Subscriber
 from messaging import outbox
 from messaging.kinds import WHY
 from messaging.models import Message, MessageClass
 from smart import tasks
-from smart.front import CODES
-from smart.lib import astana, clock, crypto
-from smart.lib.errors import Refusal
-from smart.lib.http.client import HttpClient, NotSent, RequestFailed
 from smart.local import clock as movable
 from smart.local.handset import answering
 from smart.local.models import DemoBase, HandsetMessage, HandsetNetwork
+from smart.site.views import CODES
 
 MOST_PEOPLE = 40
 MOST_MESSAGES = 20

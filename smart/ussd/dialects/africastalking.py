@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 
-from smart.access.auth import Caller
+from core.access.auth import Caller
 from smart.ussd.dialects.native import BadRequest, is_storable, read_msisdn
 from smart.ussd.request import GatewayRequest, Reply, parse_code
 

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from smart.access.auth import Caller
+from core.access.auth import Caller
 from smart.ussd.dialects.native import BadRequest, is_storable, read_msisdn
 from smart.ussd.request import GatewayRequest, Reply, parse_code
 

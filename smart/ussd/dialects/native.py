@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from smart.access.auth import Caller
-from smart.lib import msisdn, strict
+from core.access.auth import Caller
+from core.lib import msisdn, strict
 from smart.ussd.request import GatewayRequest, Reply, parse_code
 
 _MAX_SEQUENCE = 2**31 - 1

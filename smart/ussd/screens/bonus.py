@@ -4,10 +4,10 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
+from core.lib.astana import ZONE
 from enrollment import operations as enrollment
-from smart import operator
-from smart.lib.astana import ZONE
+from smart.integrations import main_balance
 from smart.ussd.visit import Act, Answer, Screen, Visit
 
 
@@ -46,7 +46,7 @@ def tell_balance(visit: Visit) -> Answer:
 
 def _main_balance(visit: Visit) -> str:
     subscriber = visit.subscriber
-    amount = operator.main_balance(subscriber) if subscriber is not None and subscriber.ended_at is None else None
+    amount = main_balance.main_balance(subscriber) if subscriber is not None and subscriber.ended_at is None else None
     if amount is None:
         return _("Balance: no data now")
     written = f"{amount:.2f}" if visit.language == "en" else f"{amount:.2f}".replace(".", ",")

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from bonuses import operations as bonuses
+from bonuses import lifecycle as bonuses
 from enrollment import operations as enrollment
 from enrollment.models import ConsentText, Subscriber
 from smart import programme

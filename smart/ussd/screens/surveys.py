@@ -6,10 +6,10 @@ from enrollment import operations as enrollment
 from enrollment.models import Channel
 from smart import programme
 from smart.ussd.visit import Act, Answer, Screen, Visit, WrongKey
-from surveys import answering
-from surveys.answering import Standing
 from surveys.models import Question
-from surveys.screens import ending, screen
+from surveys.responses import answering
+from surveys.responses.answering import Standing
+from surveys.responses.screens import ending, screen
 
 
 def surveys(visit: Visit) -> Answer:

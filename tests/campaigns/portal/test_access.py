@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import partners
 from campaigns.models import Invitation, Offer, Partner, PartnerMember, PromoCode, Upload
+from campaigns.partners import accounts
 from campaigns.portal.urls import pages
 from enrollment.models import Subscriber
 from tests.campaigns.conftest import NOW
@@ -52,8 +52,8 @@ ABOUT = {name: page for name, page in PAGES.items() if page[2]}
 @pytest.fixture
 def things(partner: Partner, team: dict[str, PartnerMember], make_offer: Callable[..., Offer]) -> dict[str, int | str]:
     """One of everything a page may be about, all Arbat Coffee's."""
-    made, key_id, _secret = partners.connect(partner=partner, name="till", scopes=["redeem"], by="x", now=NOW)
-    invitation, _token = partners.invite(partner=partner, email="x@arbat.example", role="viewer", by="x", now=NOW)
+    made, key_id, _secret = accounts.connect(partner=partner, name="till", scopes=["redeem"], by="x", now=NOW)
+    invitation, _token = accounts.invite(partner=partner, email="x@arbat.example", role="viewer", by="x", now=NOW)
     upload = Upload.objects.create(partner=partner, file_name="o.csv", phase="parsed", created_by="x", created_at=NOW)
     return {
         "offer": make_offer("approved").pk,
@@ -229,7 +229,7 @@ def test_lists_keep_their_budget_whatever_their_length(
         make_offer(title_ru=f"Скидка {number}")
         Upload.objects.create(partner=partner, file_name="x", created_by="x", created_at=NOW)
     for number in range(5):
-        partners.connect(partner=partner, name=f"program {number}", scopes=["offers"], by="x", now=NOW)
+        accounts.connect(partner=partner, name=f"program {number}", scopes=["offers"], by="x", now=NOW)
     client = as_role("owner")
 
     with django_assert_max_num_queries(budget):

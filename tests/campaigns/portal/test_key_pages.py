@@ -8,10 +8,10 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import translation
 
-from campaigns import partners
 from campaigns.models import Partner, PartnerClient
-from smart.access import auth, keys
-from smart.access.models import ApiClient, ApiKey
+from campaigns.partners import accounts
+from core.access import auth, keys
+from core.access.models import ApiClient, ApiKey
 from tests.campaigns.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def test_a_secret_is_shown_once(owner: Client, partner: Partner) -> None:
     key_id, secret = re.findall(r'<code class="secret">([^<]+)</code>', page)
 
     made = PartnerClient.objects.get()
-    assert (partners.client_name(made), made.scopes) == ("till", ["offers", "redeem"])
+    assert (accounts.client_name(made), made.scopes) == ("till", ["offers", "redeem"])
     assert (made.client.kind, made.client.proof, made.partner) == ("partner", "signature", partner)
     assert secret == keys.secret_of(key_id)
     again = owner.get(reverse("partners:keys")).content.decode()
@@ -60,7 +60,7 @@ def test_a_program_has_a_name_and_known_scopes(owner: Client, name: str, scopes:
 
 
 def test_two_partners_may_use_the_same_name(owner: Client, stranger: Partner) -> None:
-    partners.connect(partner=stranger, name="till", scopes=["redeem"], by="x", now=NOW)
+    accounts.connect(partner=stranger, name="till", scopes=["redeem"], by="x", now=NOW)
 
     assert connect(owner).status_code == 200
 
@@ -82,7 +82,7 @@ def test_keys_change_over_without_a_gap(owner: Client) -> None:
 
 def test_a_key_is_revoked_through_its_own_program_only(owner: Client, stranger: Partner) -> None:
     connect(owner)
-    _made, foreign, _secret = partners.connect(partner=stranger, name="x", scopes=["offers"], by="x", now=NOW)
+    _made, foreign, _secret = accounts.connect(partner=stranger, name="x", scopes=["offers"], by="x", now=NOW)
 
     address = reverse("partners:key_revoke", args=[PartnerClient.objects.get(partner__slug="arbat").pk, foreign])
 
@@ -91,7 +91,7 @@ def test_a_key_is_revoked_through_its_own_program_only(owner: Client, stranger: 
 
 
 def test_there_is_an_end_to_programs(owner: Client) -> None:
-    for number in range(partners.MOST_CLIENTS):
+    for number in range(accounts.MOST_CLIENTS):
         connect(owner, f"till {number}")
 
     assert connect(owner, "one more").status_code == 422
@@ -106,7 +106,7 @@ def test_each_program_says_how_it_proves_itself(owner: Client, partner: Partner)
     assert "It signs every request" in _programs(owner)
     assert "It sends the key and its secret with every request" not in _programs(owner)
 
-    partners.connect(partner=partner, name="kassa", scopes=["redeem"], proof="key", by="command", now=NOW)
+    accounts.connect(partner=partner, name="kassa", scopes=["redeem"], proof="key", by="command", now=NOW)
 
     assert "It sends the key and its secret with every request, over HTTPS only" in _programs(owner)
 

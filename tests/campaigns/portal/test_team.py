@@ -14,9 +14,9 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import partners
 from campaigns.models import Invitation, Partner, PartnerMember
-from smart.access.models import AuditEvent
+from campaigns.partners import accounts
+from core.access.models import AuditEvent
 from tests.campaigns.conftest import NOW
 from tests.campaigns.portal.conftest import PASSWORD, person
 
@@ -25,12 +25,12 @@ WEEK = timedelta(days=7)
 
 
 def invited(partner: Partner, email: str = "new@arbat.example", role: str = "editor") -> str:
-    return partners.invite(partner=partner, email=email, role=role, by="partner:x", now=NOW)[1]
+    return accounts.invite(partner=partner, email=email, role=role, by="partner:x", now=NOW)[1]
 
 
 def accept(token: str, **given: object) -> PartnerMember:
     usual: dict[str, object] = {"name": "Aliya", "password": PASSWORD, "now": NOW}
-    return partners.accept(token=token, **usual | given)  # type: ignore[arg-type]
+    return accounts.accept(token=token, **usual | given)  # type: ignore[arg-type]
 
 
 def test_an_invited_person_joins_and_signs_in(as_role: Callable[[str], Client], client: Client) -> None:
@@ -62,28 +62,28 @@ def test_only_the_tokens_digest_is_kept(partner: Partner) -> None:
 def test_an_invitation_lasts_seven_days(partner: Partner) -> None:
     token = invited(partner)
 
-    assert partners.invitation_of(token=token, now=NOW + WEEK - timedelta(seconds=1))
-    with pytest.raises(partners.BadInvitation):
+    assert accounts.invitation_of(token=token, now=NOW + WEEK - timedelta(seconds=1))
+    with pytest.raises(accounts.BadInvitation):
         accept(token, now=NOW + WEEK)
 
 
 def test_asking_again_replaces_the_link(partner: Partner) -> None:
     old = invited(partner)
     later = NOW + timedelta(minutes=2)
-    _invitation, new = partners.invite(
+    _invitation, new = accounts.invite(
         partner=partner, email="new@arbat.example", role="viewer", by="partner:x", now=later
     )
 
-    with pytest.raises(partners.BadInvitation):
+    with pytest.raises(accounts.BadInvitation):
         accept(old, now=later)
     assert accept(new, now=later).role == "viewer"
 
 
 def test_an_invitation_is_taken_back(partner: Partner) -> None:
     token = invited(partner)
-    partners.withdraw_invitation(invitation=Invitation.objects.get(), by="partner:x", now=NOW)
+    accounts.withdraw_invitation(invitation=Invitation.objects.get(), by="partner:x", now=NOW)
 
-    with pytest.raises(partners.BadInvitation):
+    with pytest.raises(accounts.BadInvitation):
         accept(token)
 
 
@@ -91,7 +91,7 @@ def test_a_paused_partner_s_invitation_leads_nowhere(partner: Partner) -> None:
     token = invited(partner)
     Partner.objects.update(is_active=False)
 
-    with pytest.raises(partners.BadInvitation):
+    with pytest.raises(accounts.BadInvitation):
         accept(token)
 
 
@@ -102,31 +102,31 @@ def test_an_address_that_has_an_account_is_not_taken_over(
     other = staff if whose == "staff" else person(stranger, "boris", "owner").user
     token = invited(partner, other.email)
 
-    with pytest.raises(partners.AccountExists):
+    with pytest.raises(accounts.AccountExists):
         accept(token)
     assert not other.check_password("x")
     assert not PartnerMember.objects.filter(partner=partner).exists()
 
 
 def test_who_is_in_the_team_is_not_invited(partner: Partner, team: dict[str, PartnerMember]) -> None:
-    with pytest.raises(partners.OneOfUs):
+    with pytest.raises(accounts.OneOfUs):
         invited(partner, "VERA@arbat.example")
 
 
 def test_the_world_is_not_mailed_to(partner: Partner) -> None:
     invited(partner, "0@arbat.example")
-    with pytest.raises(partners.TooManyInvitations):
+    with pytest.raises(accounts.TooManyInvitations):
         invited(partner, "0@arbat.example")  # in the same minute
-    for number in range(1, partners.MOST_INVITATIONS):
+    for number in range(1, accounts.MOST_INVITATIONS):
         invited(partner, f"{number}@arbat.example")
 
-    with pytest.raises(partners.TooManyInvitations):
+    with pytest.raises(accounts.TooManyInvitations):
         invited(partner, "one-more@arbat.example")
 
 
 def test_who_was_removed_comes_back_by_invitation_only(partner: Partner, team: dict[str, PartnerMember]) -> None:
     user = team["viewer"].user
-    partners.remove(member=team["viewer"], by="partner:x", now=NOW)
+    accounts.remove(member=team["viewer"], by="partner:x", now=NOW)
     user.refresh_from_db()
     assert (user.is_active, user.has_usable_password()) == (False, False)
 
@@ -185,8 +185,8 @@ def test_two_owners_who_leave_at_once_do_not_both(partner: Partner) -> None:
     def leave(member: PartnerMember) -> None:
         try:
             barrier.wait(10)
-            partners.remove(member=member, by="partner:x", now=NOW)
-        except partners.LastOwner:
+            accounts.remove(member=member, by="partner:x", now=NOW)
+        except accounts.LastOwner:
             pass
         finally:
             connection.close()
@@ -256,14 +256,14 @@ def test_the_back_office_invites_the_first_owner(
 
 
 def test_every_step_is_in_the_audit_trail(partner: Partner, team: dict[str, PartnerMember]) -> None:
-    partners.withdraw_invitation(
-        invitation=partners.invite(partner=partner, email="a@b.example", role="editor", by="partner:x", now=NOW)[0],
+    accounts.withdraw_invitation(
+        invitation=accounts.invite(partner=partner, email="a@b.example", role="editor", by="partner:x", now=NOW)[0],
         by="partner:x",
         now=NOW,
     )
     accept(invited(partner))
-    partners.change_role(member=team["viewer"], role="editor", by="partner:x", now=NOW)
-    partners.remove(member=team["viewer"], by="partner:x", now=NOW)
+    accounts.change_role(member=team["viewer"], role="editor", by="partner:x", now=NOW)
+    accounts.remove(member=team["viewer"], by="partner:x", now=NOW)
 
     told = [(event.action, event.by) for event in AuditEvent.objects.order_by("pk")]
     assert told == [

@@ -11,9 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.models import Offer, Upload
-from campaigns.uploads import deciding
-from campaigns.uploads import operations as uploads
-from campaigns.uploads.table import MOST_BYTES
+from campaigns.offers.uploads import deciding
+from campaigns.offers.uploads import operations as uploads
+from campaigns.offers.uploads.table import MOST_BYTES
 from tests.campaigns.conftest import NOW
 
 pytestmark = pytest.mark.django_db

@@ -40,10 +40,10 @@ ROWS = [
     ),
     Mutant(
         "J1",
-        "smart/lib/msisdn.py",
+        "core/lib/msisdn.py",
         'answer = phonenumbers.region_code_for_number(number) == "KZ" and kind',
         "answer = kind",
-        f"{_BAD}test_a_readable_number_of_others_hears_whom_smart_is_for tests/lib/test_msisdn.py",
+        f"{_BAD}test_a_readable_number_of_others_hears_whom_smart_is_for tests/core/lib/test_msisdn.py",
     ),
     Mutant(
         "J2",

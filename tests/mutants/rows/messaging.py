@@ -25,14 +25,14 @@ ROWS = [
     ),
     Mutant(
         "M1",
-        "messaging/sender.py",
+        "messaging/sending/sender.py",
         "if not today.opens <= now < today.claims_until(channel):",
         "if not today.opens < now < today.claims_until(channel):",
         f"{_WINDOW}test_at_the_very_opening_messages_are_claimed",
     ),
     Mutant(
         "M1",
-        "messaging/sender.py",
+        "messaging/sending/sender.py",
         "if not today.opens <= now < today.claims_until(channel):",
         "if not today.opens <= now < today.closes:",
         f"{_GATE}test_the_window_by_channel",
@@ -168,42 +168,42 @@ ROWS = [
     ),
     Mutant(
         "M1",
-        "messaging/gate.py",
+        "messaging/sending/gate.py",
         "    return min(HAND_OVER_WITHIN, left) if left > 0 else HAND_OVER_WITHIN\n",
         "    return HAND_OVER_WITHIN\n",
         f"{_GATE}test_it_begins_before_the_days_last_instant",
     ),
     Mutant(
         "M1",
-        "messaging/gate.py",
+        "messaging/sending/gate.py",
         "HAND_OVER_WITHIN = 2.0",
         "HAND_OVER_WITHIN = 20.0",
         f"{_GATE}test_a_hand_over_begins_within_two_seconds_of_the_gate",
     ),
     Mutant(
         "M1",
-        "messaging/gate.py",
+        "messaging/sending/gate.py",
         "deadline=began + _seconds_to_hand_over(gated_at, latest),",
         "deadline=time.monotonic() + 60,",
         f"{_GATE}test_a_hand_over_begins_within_two_seconds_of_the_gate",
     ),
     Mutant(
         "M1",
-        "messaging/gate.py",
+        "messaging/sending/gate.py",
         "    began = time.monotonic()\n    now = clock.machine() + clock.ahead()\n",
         "    now = clock.machine() + clock.ahead()\n    began = time.monotonic() + 5\n",
         f"{_GATE}test_a_hand_over_begins_within_two_seconds_of_the_gate",
     ),
     Mutant(
         "M1",
-        "smart/lib/http/client.py",
+        "core/lib/http/client.py",
         "        if time.monotonic() > begin_by:\n            self._keep(connection)\n            raise TooLate\n",
         "",
         "tests/messaging/test_kannel.py",
     ),
     Mutant(
         "M1",
-        "smart/lib/http/client.py",
+        "core/lib/http/client.py",
         "        if seconds <= 0:\n            raise TooLate\n        return self._connect(seconds)",
         "        return self._connect(max(seconds, 1))",
         "tests/messaging/test_kannel.py::test_nothing_begins_after_its_deadline",
@@ -224,21 +224,21 @@ ROWS = [
     ),
     Mutant(
         "M1",
-        "smart/lib/zones.py",
+        "core/lib/zones.py",
         "    if offset_in_python() != expected or offset_in_database() != expected:\n        raise ZoneDataWrong\n",
         "    if offset_in_python() != expected:\n        raise ZoneDataWrong\n",
-        "tests/jobs/test_zones.py",
+        "tests/core/jobs/test_zones.py",
     ),
     Mutant(
         "M1",
-        "messaging/gate.py",
+        "messaging/sending/gate.py",
         "    if abs(sql.clock() - clock.machine()) > CLOCKS_AGREE_WITHIN:\n        raise ClocksDisagree\n",
         "",
         f"{_GATE}test_clocks_that_disagree_stop_the_sender",
     ),
     Mutant(
         "M1",
-        "messaging/gate.py",
+        "messaging/sending/gate.py",
         "    zones.require()\n",
         "",
         f"{_GATE}test_wrong_zone_data_stops_the_sender",
@@ -308,7 +308,7 @@ ROWS = [
         "WHERE subscriber_id = ANY(%(subscribers)s) AND state = 'waiting' AND message_class = 'offer'"
         " AND kind <> %(farewell)s AND month",
         "tests/messaging/test_service_messages.py::test_joining_activating_and_leaving_are_answered"
-        " tests/surveys/test_asking.py::test_who_leaves_hears_no_more_of_it",
+        " tests/surveys/test_fieldwork.py::test_who_leaves_hears_no_more_of_it",
     ),
     # Caps
     Mutant(
@@ -395,7 +395,7 @@ ROWS = [
         "messaging/outbox.py",
         "policy().offers_a_month if message_class == MessageClass.OFFER else policy().surveys_a_month",
         "policy().offers_a_month",
-        "tests/surveys/test_asking.py::test_who_is_left_out_and_why",
+        "tests/surveys/test_fieldwork.py::test_who_is_left_out_and_why",
     ),
     # Service messages
     Mutant(
@@ -428,7 +428,7 @@ ROWS = [
     ),
     Mutant(
         "M8",
-        "bonuses/operations.py",
+        "bonuses/lifecycle.py",
         "LAPSE_WARNING = timedelta(hours=30)",
         "LAPSE_WARNING = timedelta(hours=100)",
         "tests/messaging/test_service_messages.py::test_what_lapses_tomorrow_is_told_once_with_what_is_left",

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from core.lib import clock
 from smart.backoffice import invariants
-from smart.lib import clock
 
 
 class Command(BaseCommand):

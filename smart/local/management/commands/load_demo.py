@@ -2,8 +2,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bonuses import operations as bonuses
-from smart.lib import clock
+from bonuses import lifecycle as bonuses
+from core.lib import clock
 from smart.local import demo, steps
 
 

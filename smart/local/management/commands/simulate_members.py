@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from campaigns.models import Campaign
-from smart.lib import clock
+from core.lib import clock
 from smart.local import answers, simulated
 from surveys.models import Survey
 

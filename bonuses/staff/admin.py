@@ -1,0 +1,180 @@
+"""Terms, grants, the ledger and debits in the back office."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import InternalError, transaction
+from django.db.utils import IntegrityError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from bonuses.models import BonusTerms, Debit, Grant, LedgerEntry, PayableService
+from bonuses.words import REFUSALS
+from core.lib import clock
+from core.lib.astana import month_of
+from core.staff.admin import ReadOnlyAdmin
+
+
+class PayableInline(TabularInline):
+    """What the units of these terms pay for (B9); nothing listed, nothing paid."""
+
+    model = PayableService
+    extra = 0
+
+    def has_change_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """As the terms."""
+        return super().has_change_permission(request, obj) and _is_future(obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """As the terms."""
+        return super().has_add_permission(request, obj) and (obj is None or _is_future(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """As the terms."""
+        return super().has_delete_permission(request, obj) and _is_future(obj)
+
+
+def _is_future(terms: BonusTerms | None) -> bool:
+    return terms is not None and terms.effective_from > month_of(clock.now())
+
+
+@admin.register(BonusTerms)
+class BonusTermsAdmin(ModelAdmin):
+    """Versions: a month that has begun keeps its terms, future ones are added and changed here."""
+
+    list_display = ["kind", "effective_from", "units", "valid_hours", "activate_within_days"]
+    list_filter = ["kind"]
+    ordering = ["kind", "-effective_from"]
+    inlines = [PayableInline]
+
+    def has_change_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """Only terms of a month to come can be changed."""
+        return super().has_change_permission(request, obj) and (obj is None or _is_future(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
+        """Only terms of a month to come can be deleted."""
+        return super().has_delete_permission(request, obj) and _is_future(obj)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """New terms begin with a month to come."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+
+        class FutureForm(form):  # type: ignore[misc, valid-type]
+            def clean_effective_from(self) -> Any:
+                month = self.cleaned_data["effective_from"]
+                if month.day != 1:
+                    self.add_error("effective_from", _("Terms begin on the first of a month."))
+                elif month <= month_of(clock.now()):
+                    self.add_error("effective_from", _("Terms can be set for months to come only."))
+                return month
+
+        return FutureForm
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What the database refuses is said in words."""
+        try:
+            with transaction.atomic():
+                return super().changeform_view(request, *args, **kwargs)
+        except (IntegrityError, InternalError):
+            messages.error(request, _("Bonuses were issued under these terms: they cannot be changed."))
+            return redirect("admin:bonuses_bonusterms_changelist")
+
+
+@admin.register(Grant)
+class GrantAdmin(ReadOnlyAdmin):
+    """Changed by operations only."""
+
+    list_display = ["id", "month", "subscriber", "kind", "units", "remaining", "state", "activated_at", "expires_at"]
+    list_select_related = ["subscriber"]
+    list_filter = ["state", "kind"]
+    search_fields = ["=subscriber__pk"]
+    ordering = ["-month", "-pk"]  # the partitions' own key
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    """Append-only (B12): the database refuses changes."""
+
+    list_display = ["id", "month", "subscriber", "its_grant", "kind", "units", "at", "moved"]
+    list_select_related = ["subscriber"]
+    list_filter = ["kind"]
+    search_fields = ["=grant_id"]
+    ordering = ["-month", "-pk"]
+    fields = ["month", "its_grant", "subscriber", "kind", "units", "at", "key", "moved"]
+
+    @admin.display(description=_("id of the grant"), ordering="grant_id")
+    def its_grant(self, entry: LedgerEntry) -> int:
+        """The id alone: the grant itself is not fetched."""
+        return entry.grant_id
+
+    @admin.display(description=_("reason"))
+    def moved(self, entry: LedgerEntry) -> str:
+        """Why the units moved, in words."""
+        return entry.reason_in_words
+
+
+class RefusalFilter(admin.SimpleListFilter):
+    """By what a debit was refused for, in words."""
+
+    title = _("refusal")
+    parameter_name = "refusal"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The refusals there are."""
+        return list(REFUSALS.items())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Those refused for it."""
+        return queryset.filter(refusal=self.value()) if self.value() else queryset
+
+
+class ServiceFilter(admin.SimpleListFilter):
+    """By what was to be paid for, in words."""
+
+    title = _("service")
+    parameter_name = "service"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The services there are."""
+        return list(PayableService.Service.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Those for it."""
+        return queryset.filter(service=self.value()) if self.value() else queryset
+
+
+@admin.register(Debit)
+class DebitAdmin(ReadOnlyAdmin):
+    """Charging requests and their answers."""
+
+    list_display = [
+        "id",
+        "request_id",
+        "client",
+        "subscriber",
+        "paid_for",
+        "units_asked",
+        "units_granted",
+        "refused",
+        "event_at",
+    ]
+    list_select_related = ["client", "subscriber"]
+    list_filter = [RefusalFilter, ServiceFilter]
+    search_fields = ["=request_id", "=subscriber__pk"]
+    ordering = ["-month", "-pk"]
+    fields = [
+        "month", "request_id", "client", "subscriber", "paid_for", "visited_plmn", "event_at", "decided_at",
+        "units_asked", "units_granted", "refused", "status",
+    ]  # fmt: skip
+
+    @admin.display(description=_("service"))
+    def paid_for(self, debit: Debit) -> str:
+        """In words."""
+        return debit.service_in_words
+
+    @admin.display(description=_("refusal"))
+    def refused(self, debit: Debit) -> str:
+        """In words."""
+        return debit.refusal_in_words

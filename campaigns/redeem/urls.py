@@ -1,8 +1,0 @@
-"""/partners/redeem/"""
-
-from django.urls import path
-
-from campaigns.redeem.views import redeem
-
-app_name = "redeem"
-urlpatterns = [path("", redeem, name="page")]

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class JobsConfig(AppConfig):
+    name = "core.jobs"
+    label = "jobs"
+    verbose_name = _("Job runs")
+
+    def ready(self) -> None:
+        from core.jobs import checks  # noqa: F401, PLC0415 - registers them
