@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from tests.mutants.trial import ROOT, Run, Server, Trial
 
 NOT_ASKED = ("tests/e2e/", "tests/peers/", "tests/faults/")
 RANDOM = ("test_machine.py", "test_outbox_machine.py", "test_races.py")  # asked last: they notice now and then
-T = TypeVar("T")
+T, Item = TypeVar("T"), TypeVar("Item")
 NAMED_SECONDS, ALL_SECONDS = 300.0, 1200.0
 
 
@@ -70,10 +71,10 @@ class Gate:
     """Trials at work, each mutant with one that is free."""
 
     def __init__(self, server: Server, jobs: int) -> None:
+        self._all = [Trial(server, number) for number in range(jobs)]
+        self._all[0].build()
         self._trials: queue.SimpleQueue[Trial] = queue.SimpleQueue()
-        trials = [Trial(server, number) for number in range(jobs)]
-        trials[0].build()
-        for trial in trials:
+        for trial in self._all:
             self._trials.put(trial)
         self._jobs = jobs
         self._print = threading.Lock()
@@ -85,29 +86,40 @@ class Gate:
         finally:
             self._trials.put(trial)
 
+    def _each(self, work: Callable[[Trial, Item], T], items: Sequence[Item]) -> list[T]:
+        """Do it for each, as many at once as there are trials; an interrupt ends what is under way."""
+        pool = ThreadPoolExecutor(self._jobs)
+        try:
+            return list(pool.map(lambda item: self._with_a_trial(lambda trial: work(trial, item)), items))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for trial in self._all:
+                trial.stop()
+            raise
+        finally:
+            pool.shutdown()
+
     def check_sound(self, tests: Sequence[str]) -> list[str]:
         """Run tests on the unbroken tree; return what is wrong. A test that always fails would catch everything."""
         shares = [share for share in (sorted(tests)[part :: self._jobs] for part in range(self._jobs)) if share]
 
-        def ask(share: Sequence[str]) -> Run:
-            return self._with_a_trial(lambda trial: trial.ask(share, seconds=ALL_SECONDS, stops=False))
+        def ask(trial: Trial, share: list[str]) -> Run:
+            return trial.ask(share, seconds=ALL_SECONDS, stops=False)
 
-        with ThreadPoolExecutor(self._jobs) as pool:
-            return [run.output for run in pool.map(ask, shares) if not run.passed]
+        return [run.output for run in self._each(ask, shares) if not run.passed]
 
     def judge_all(self, mutants: Sequence[Mutant]) -> list[Verdict]:
         """Judge every mutant, each told as it is done."""
 
-        def judged(mutant: Mutant) -> Verdict:
-            verdict = self._with_a_trial(lambda trial: judge(trial, mutant))
+        def judged(trial: Trial, mutant: Mutant) -> Verdict:
+            verdict = judge(trial, mutant)
             with self._print:
                 print(f"{verdict.outcome:9}{verdict.seconds:5.0f} s  {mutant.name}", flush=True)
                 if verdict.by:
                     print(f"{'':19}by {verdict.by}", flush=True)
             return verdict
 
-        with ThreadPoolExecutor(self._jobs) as pool:
-            return list(pool.map(judged, mutants))
+        return self._each(judged, mutants)
 
 
 def tell(verdicts: Sequence[Verdict]) -> None:
@@ -153,6 +165,8 @@ def main(argv: Sequence[str]) -> int:
     given = options(argv)
     rows = chosen(given)
     began = time.monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit("Stopped."))  # by way of `finally`: nothing stays behind
     server = Server()
     try:
         gate = Gate(server, given.jobs)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,10 @@ _PRISTINE = "pristine"
 # A test that needs a database: it makes pytest build one.
 _ANY_TEST = "tests/core/jobs/test_schedule.py::test_a_slot_is_done_once"
 _BUILD_SECONDS = 300
+# What is compiled is kept, tests with their asserts and pytest's plugins too: half of the time of a short run.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
+    "SMART_LOCAL": "on"
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,14 @@ class Trial:
     def __init__(self, server: Server, number: int) -> None:
         self._server, self._name = server, f"mutants_{number}"
         server.execute(f"CREATE DATABASE {self._name}")  # for tests that need none: they are not given a test's
+        self._process: subprocess.Popen[bytes] | None = None
         self.tree = server.folder / f"tree-{number}"
         shutil.copytree(ROOT, self.tree, ignore=_LEFT_OUT, symlinks=True)
         # Checked by their source's digest: what a mutant leaves compiled is never taken for the unbroken module.
         subprocess.run(
             [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."],
             cwd=self.tree,
+            env=_ENVIRONMENT,
             check=True,
         )
 
@@ -122,10 +128,10 @@ class Trial:
         log = self.tree.with_suffix(".log")
         began = time.monotonic()
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 [*command, *tests],
                 cwd=self.tree,
-                env={**os.environ, "SMART_LOCAL": "on", "DATABASE_URL": self._server.url(self._name)},
+                env={**_ENVIRONMENT, "DATABASE_URL": self._server.url(self._name)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -136,16 +142,15 @@ class Trial:
             except subprocess.TimeoutExpired:
                 code = None
             finally:
-                with_all_it_started(process)
+                self.stop()
         said = log.read_text(errors="replace")
         found = _TOLD.search(said)
         return Run(code, found[1] if found else "", time.monotonic() - began, said[-4000:])
 
-
-def with_all_it_started(process: subprocess.Popen[bytes]) -> None:
-    """End a process and what it has started, should it still run."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    process.wait()
+    def stop(self) -> None:
+        """End the run under way, should there be one, and everything it has started."""
+        process = self._process
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
