@@ -232,6 +232,7 @@ def test_a_reward_counts_neither_for_the_month_nor_the_wait(make_member: Member,
     activate(subscriber, now)
 
     assert first.pk == again.pk
+    assert (first.activated_at, first.expires_at) == (now, now + timedelta(hours=168))
     assert bonuses.balance(subscriber=subscriber, now=now).units == 550
 
 

@@ -56,6 +56,19 @@ def test_a_service_message_is_repeated_once_with_the_same_reference(noon, at, ma
     assert states() == {"unknown": 1}
 
 
+def test_a_service_message_whose_senders_die_is_repeated_once(noon, at, make_member, send, network):
+    """M9."""
+    announce(make_member(), noon)
+    for minutes in (2, 4):
+        die_after_the_gate(Network("dying"))
+        at(noon + timedelta(minutes=minutes))
+        outbox.sweep(now=noon + timedelta(minutes=minutes))
+
+    send()
+
+    assert (network.handed, states()) == ([], {"unknown": 1})
+
+
 def test_what_died_before_the_gate_goes_again(noon, make_member, put, send, network):
     put(make_member())
     lease = noon + timedelta(seconds=30)

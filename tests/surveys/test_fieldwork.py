@@ -102,6 +102,7 @@ def test_who_agrees_to_surveys_no_more_is_not_reminded(make_survey, make_member,
     Membership.objects.update(consents=7)  # offers alone
 
     assert lifecycle.feed(now=now + timedelta(days=3)) == 0
+    assert Invitation.objects.get().reminded_at is None
 
 
 def test_of_no_group_is_not_invited(make_survey, make_member, now):

@@ -383,7 +383,7 @@ ROWS = [
         "bonuses/lifecycle.py",
         '"expires_at": now + timedelta(hours=terms.valid_hours),',
         '"expires_at": now + timedelta(hours=terms.valid_hours + 1),',
-        f"{_TIME}test_a_reward_counts_neither_for_the_month_nor_the_wait tests/surveys/test_answering.py",
+        f"{_TIME}test_a_reward_counts_neither_for_the_month_nor_the_wait",
     ),
     Mutant(
         "B11",

@@ -203,13 +203,6 @@ ROWS = [
     ),
     Mutant(
         "M1",
-        "core/lib/http/client.py",
-        "        if seconds <= 0:\n            raise TooLate\n        return self._connect(seconds)",
-        "        return self._connect(max(seconds, 1))",
-        "tests/messaging/test_kannel.py::test_nothing_begins_after_its_deadline",
-    ),
-    Mutant(
-        "M1",
         "messaging/channels/smpp/waiting.py",
         "            if now < handing.message.deadline - _MARGIN:\n                return handing, number\n",
         "            if handing:\n                return handing, number\n",
@@ -453,7 +446,7 @@ ROWS = [
         "messaging/sql/sweeping.py",
         "a.id IS NULL OR (over.message_class = 'service' AND over.attempts = 0) AS may_go",
         "a.id IS NULL OR over.message_class = 'service' AS may_go",
-        f"{_SENDER}test_a_service_message_is_repeated_once_with_the_same_reference",
+        f"{_SENDER}test_a_service_message_whose_senders_die_is_repeated_once",
     ),
     Mutant(
         "M9",
