@@ -1,4 +1,4 @@
-"""The programme's hours: Astana months, 168 hours, 30 days, late beats (Time, B1-B6, J6)."""
+"""The programme's hours: Astana months, 168 hours, 30 days, late beats (Time, B1-B7, B11, J6)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from bonuses.models import Grant, LedgerEntry
 from core.jobs.models import JobRun
 from core.lib import astana
 from core.lib.astana import ZONE
+from enrollment import operations as enrollment
 from enrollment.models import Subscriber
 from smart import programme
 from tests.bonuses.conftest import Member, enroll
@@ -345,6 +346,27 @@ def test_who_has_left_is_issued_nothing(make_member: Member) -> None:
 
     assert bonuses.issue_month(now=at("2026-12-01T00:00:01")) == 0
     assert not Grant.objects.filter(month="2026-12-01").exists()
+
+
+def test_leaving_forfeits_what_waits_and_what_is_active(make_member: Member) -> None:
+    """B7: the month's bonus, not activated yet, and what is left of a reward."""
+    subscriber = make_member(joined_at=at("2026-11-20T12:00:00"))
+    bonuses.reward(subscriber=subscriber, source="survey:1", now=at("2026-11-24T12:00:00"), units=50)
+
+    lost = programme.opt_out(subscriber=subscriber, by="test", now=at("2026-11-25T12:00:00"))
+
+    assert lost == 550
+    assert set(Grant.objects.values_list("state", "remaining")) == {("forfeited", 0)}
+    assert sorted(LedgerEntry.objects.filter(kind="forfeit").values_list("units", flat=True)) == [50, 500]
+
+
+def test_a_reward_is_a_members(make_member: Member, now: datetime) -> None:
+    """B11."""
+    subscriber = make_member()
+    programme.opt_out(subscriber=subscriber, by="test", now=now)
+
+    with pytest.raises(enrollment.NotMember):
+        bonuses.reward(subscriber=subscriber, source="survey:1", now=now)
 
 
 def test_leaving_after_the_lapse_forfeits_nothing_more(make_member: Member, now: datetime) -> None:

@@ -21,7 +21,7 @@ ROWS = [
         "bonuses/sql.py",
         "WHERE m.left_at IS NULL AND m.joined_at <= %(now)s",
         "WHERE m.joined_at <= %(now)s",
-        f"{_TIME}test_late_missed_and_doubled_beats_change_nothing tests/bonuses/test_races.py",
+        f"{_TIME}test_who_has_left_is_issued_nothing",
     ),
     Mutant(
         "B1",
@@ -200,7 +200,7 @@ ROWS = [
         "bonuses/sql.py",
         "expires_at > %(since)s AND expires_at <= %(now)s AND state = 'active'",
         "expires_at > %(since)s AND expires_at < %(now)s AND state = 'active'",
-        f"{_TIME}test_units_live_168_hours_to_the_millisecond",
+        f"{_TIME}test_the_sweep_writes_off_what_is_left_from_the_lapse_on",
     ),
     Mutant(
         "B5",
@@ -252,7 +252,7 @@ ROWS = [
         "bonuses/sql.py",
         "WHERE subscriber_id = ANY(%(subscribers)s) AND state IN ('waiting', 'active')\n    ORDER BY id FOR UPDATE",
         "WHERE subscriber_id = ANY(%(subscribers)s) AND state IN ('active')\n    ORDER BY id FOR UPDATE",
-        "tests/ussd/test_dialects.py tests/care/test_desk.py",
+        f"{_TIME}test_leaving_forfeits_what_waits_and_what_is_active",
     ),
     Mutant(
         "B7",
@@ -266,14 +266,14 @@ ROWS = [
         "bonuses/sql.py",
         "COALESCE(expires_at, activate_by) <= %(now)s AS is_over",
         "false AS is_over",
-        "tests/bonuses/test_time.py",
+        f"{_TIME}test_leaving_after_the_lapse_forfeits_nothing_more",
     ),
     Mutant(
         "B7",
         "smart/programme.py",
         'lost = bonuses.forfeit(subscribers=[locked.pk], reason="opt_out", now=now)',
         "lost = 500",
-        "tests/ussd/test_life.py tests/bonuses/test_invariants.py tests/care/test_desk.py",
+        f"{_TIME}test_leaving_forfeits_what_waits_and_what_is_active",
     ),
     Mutant(
         "B8",
@@ -362,21 +362,21 @@ ROWS = [
         "bonuses/charging.py",
         "return sorted(grants, key=lambda grant: (grant.expires_at, grant.pk))",
         "return sorted(grants, key=lambda grant: grant.pk)",
-        f"{_DEBITS}test_the_grant_that_lapses_first_is_spent_first",
+        f"{_DEBITS}test_a_bonus_that_was_given_later_may_lapse_first",
     ),
     Mutant(
         "B11",
         "bonuses/charging.py",
         "return sorted(grants, key=lambda grant: (grant.expires_at, grant.pk))",
         "return sorted(grants, key=lambda grant: (grant.kind, grant.expires_at))",
-        f"{_DEBITS}test_the_grant_that_lapses_first_is_spent_first",
+        f"{_DEBITS}test_a_bonus_that_was_given_later_may_lapse_first",
     ),
     Mutant(
         "B11",
         "bonuses/charging.py",
         "return sorted(grants, key=lambda grant: (grant.expires_at, grant.pk))",
         "return sorted(grants, key=lambda grant: (grant.activated_at, grant.pk))",
-        f"{_DEBITS}test_the_grant_that_lapses_first_is_spent_first",
+        f"{_DEBITS}test_a_bonus_that_was_given_later_may_lapse_first",
     ),
     Mutant(
         "B11",
@@ -398,7 +398,7 @@ ROWS = [
         "    if enrollment.current_membership(subscriber.pk) is None:\n        raise enrollment.NotMember\n"
         "    month = astana.month_of(now)\n    terms = terms_for(Kind.SURVEY, month)",
         "    month = astana.month_of(now)\n    terms = terms_for(Kind.SURVEY, month)",
-        "tests/bonuses/test_debits.py tests/surveys/test_answering.py",
+        f"{_TIME}test_a_reward_is_a_members",
     ),
     Mutant(
         "B11",
@@ -420,7 +420,7 @@ ROWS = [
         "bonuses/sql.py",
         "'expire', remaining, at, 'expire', 'lapsed' FROM over WHERE remaining > 0",
         "'expire', remaining - 1, at, 'expire', 'lapsed' FROM over WHERE remaining > 1",
-        "tests/bonuses/test_time.py tests/bonuses/test_invariants.py",
+        f"{_TIME}test_the_sweep_writes_off_what_is_left_from_the_lapse_on",
     ),
     Mutant(
         "B12",
