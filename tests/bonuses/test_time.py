@@ -392,3 +392,29 @@ def test_the_sweep_writes_off_what_is_left_from_the_lapse_on(
 
     written_off = LedgerEntry.objects.filter(kind="expire").values_list("units", "at")
     assert list(written_off) == [(500, lapse)] * closed
+
+
+def test_the_months_issue_is_astanas_whatever_the_zone_of_the_clock(make_member: Member) -> None:
+    """B1: 19:00 of 30 November in UTC is 1 December in Astana."""
+    make_member(joined_at=at("2026-11-20T12:00:00"))
+
+    assert bonuses.issue_month(now=datetime(2026, 11, 30, 19, tzinfo=UTC)) == 1
+    assert Grant.objects.filter(month="2026-12-01").count() == 1
+
+
+def test_a_bonus_waits_from_its_own_issue(make_member: Member) -> None:
+    """B6: not from the month's first day."""
+    make_member(joined_at=at("2026-11-20T12:00:00"))
+
+    assert Grant.objects.get().activate_by == at("2026-12-20T12:00:00")
+
+
+def test_who_activated_left_and_came_back_has_nothing_to_activate(make_member: Member) -> None:
+    """J6: the bonus is not "activated already", for there is nothing left of it."""
+    subscriber = make_member(joined_at=at("2026-11-05T12:00:00"))
+    activate(subscriber, at("2026-11-06T12:00:00"))
+    programme.opt_out(subscriber=subscriber, by="test", now=at("2026-11-07T12:00:00"))
+    enroll(subscriber, at("2026-11-08T12:00:00"))
+
+    with pytest.raises(bonuses.NothingToActivate):
+        activate(subscriber, at("2026-11-08T12:00:00"))

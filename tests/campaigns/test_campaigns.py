@@ -330,6 +330,20 @@ def test_an_edited_offer_is_sent_no_more_until_it_is_approved(
     assert Offer.objects.get().state == "approved"
 
 
+def test_an_offer_that_went_back_is_placed_no_further_until_it_is_approved(
+    member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign], make_offer: Callable[..., Offer]
+) -> None:
+    """P1: marketing's yes was to another text."""
+    member(), member()
+    offer = make_offer("approved")
+    run(make_campaign(offer, daily_budget=1))
+    approval.edit(offer=offer, draft=replace(DRAFT, discount=40), by="partner:dana", now=NOW)
+
+    assert lifecycle.feed(now=NOW + timedelta(days=1)) == 0
+    approval.approve(offer=offer, by="staff:erlan", now=NOW)
+    assert lifecycle.feed(now=NOW + timedelta(days=1)) == 1
+
+
 def test_finished_means_that_every_message_ended(
     member: Callable[..., Subscriber], make_campaign: Callable[..., Campaign]
 ) -> None:

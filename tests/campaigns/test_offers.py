@@ -145,9 +145,11 @@ def test_a_rejection_says_why(make_offer: Callable[..., Offer]) -> None:
     assert approval.reject(offer=offer, reason="Нет лицензии", by="staff:erlan", now=NOW).reason == "Нет лицензии"
 
 
-@pytest.mark.parametrize("state", ["approved", "submitted"])
+@pytest.mark.parametrize("state", ["submitted", "approved", "live"])
 def test_an_edit_goes_back_to_approval(make_offer: Callable[..., Offer], state: str) -> None:
     offer = make_offer(state)
+    if state == "live":
+        approval.go_live(offers=[offer], by="job:feed_campaigns", now=NOW)
 
     edited = approval.edit(offer=offer, draft=replace(DRAFT, discount=40), by="partner:dana", now=NOW)
 

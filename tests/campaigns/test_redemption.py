@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from campaigns.codes import pool, redemption, throttle
+from campaigns.codes import pool, redemption
 from campaigns.models import Offer, Partner, PromoCode, Redemption
 from campaigns.offers import approval
 from core.access.models import AuditEvent
@@ -255,6 +255,16 @@ def test_meanwhile_a_right_code_is_refused_too(partner: Partner, shared: Offer) 
     assert isinstance(redeem(partner, "ARBAT30", now=VALID + MINUTE), Redemption)
 
 
+def test_a_members_own_code_is_refused_meanwhile_as_well(partner: Partner, give: Callable[..., PromoCode]) -> None:
+    """M6: one of ours has a right check character, but who waits is not told so."""
+    code = give()
+    for wrong in pool.generate(10):
+        redeem(partner, wrong)
+
+    assert redeem(partner, code.code) == "too_many_guesses"
+    assert isinstance(redeem(partner, code.code, now=VALID + MINUTE), Redemption)
+
+
 def test_each_caller_pays_for_itself(partner: Partner, stranger: Partner, shared: Offer) -> None:
     for code in pool.generate(10):
         redeem(partner, code, by="partner:dana")
@@ -264,7 +274,7 @@ def test_each_caller_pays_for_itself(partner: Partner, stranger: Partner, shared
 
 
 def test_a_partner_pays_for_all_its_callers(partner: Partner, stranger: Partner, shared: Offer) -> None:
-    for number, code in enumerate(pool.generate(throttle.GUESSES_OF_ALL)):
+    for number, code in enumerate(pool.generate(100)):
         assert redeem(partner, code, by=f"partner:till{number}") == "unknown_code"
 
     assert redeem(partner, "ARBAT30", by="partner:aigul") == "too_many_guesses"

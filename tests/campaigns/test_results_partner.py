@@ -115,6 +115,13 @@ def test_a_part_that_is_hidden_is_not_what_the_total_leaves() -> None:
     assert others in (3_100, 3_200)
 
 
+def test_no_part_is_hidden_alone() -> None:
+    """M6: all others of one part would be that part; near its border it is told, or hidden with another."""
+    parts = [rounding.parts({"almaty": 5_000, "astana": 1_050}, cell=str(cell)) for cell in range(100)]
+
+    assert {frozenset(told) for told, _others in parts} == {frozenset({"almaty", "astana"}), frozenset()}
+
+
 @pytest.mark.parametrize("cell", ["c", "d", "e"])
 def test_the_first_member_of_a_part_does_not_show(cell: str) -> None:
     """Nobody in Aktau, or one: Astana is not hidden for him (but in one cell of a hundred)."""

@@ -245,3 +245,15 @@ def test_the_day_on_which_somebody_is_how_old_is_astanas(member: Callable[..., S
     birthday = member(birth_date=date(2008, 11, 22))
 
     assert chosen(Audience(age_from=18), now=datetime(2026, 11, 21, 20, tzinfo=UTC)) == {birthday.pk}
+
+
+def test_who_has_left_does_not_count_as_fitting(member: Callable[..., Subscriber]) -> None:
+    """M2: a stay that is over is no membership, and one who came back is one person."""
+    returned = member()
+    Membership.objects.update(left_at=NOW, left_by="x", left_reason="opt_out", consents=0)
+    enroll(returned, NOW)
+    Membership.objects.filter(subscriber=member()).update(left_at=NOW, left_by="x", left_reason="opt_out", consents=0)
+
+    counts = selection.count(Audience(), purpose=Purpose.OFFERS, channels=[Channel.SMS], now=NOW)
+
+    assert (counts.matched, counts.reachable) == (1, 1)

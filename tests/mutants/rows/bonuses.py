@@ -42,14 +42,14 @@ ROWS = [
         "bonuses/lifecycle.py",
         'astana.month_of(now), astana.day_of(now).isoformat()\n    if jobs.is_done(name="issue_month"',
         'now.date().replace(day=1), astana.day_of(now).isoformat()\n    if jobs.is_done(name="issue_month"',
-        "tests/ussd/test_life.py::test_the_month_turns",
+        f"{_TIME}test_the_months_issue_is_astanas_whatever_the_zone_of_the_clock",
     ),
     Mutant(
         "J6",
         "bonuses/lifecycle.py",
         "if grant.activated_at is not None and grant.state != Grant.State.FORFEITED:",
         "if grant.activated_at is not None:",
-        f"{_TIME}test_rejoining_gives_no_second_bonus_in_a_month",
+        f"{_TIME}test_who_activated_left_and_came_back_has_nothing_to_activate",
     ),
     Mutant(
         "J6",
@@ -236,7 +236,7 @@ ROWS = [
         "bonuses/sql.py",
         "at + %(days)s * interval '24 hours'",
         "%(start)s + %(days)s * interval '24 hours'",
-        f"{_TIME}test_a_bonus_waits_30_days",
+        f"{_TIME}test_a_bonus_waits_from_its_own_issue",
     ),
     Mutant(
         "B6",

@@ -114,7 +114,7 @@ ROWS = [
         "campaigns/campaign/lifecycle.py",
         "        return None  # one of them went back to approval: nothing of it before that\n",
         "        pass\n",
-        f"{_CAMPAIGNS}test_an_edited_offer_is_sent_no_more_until_it_is_approved",
+        f"{_CAMPAIGNS}test_an_offer_that_went_back_is_placed_no_further_until_it_is_approved",
     ),
     # Codes
     Mutant(
@@ -157,7 +157,7 @@ ROWS = [
         "campaigns/codes/redemption.py",
         "    if wait:\n        return TooManyGuesses",
         "    if wait and not codes.is_ours(typed):\n        return TooManyGuesses",
-        f"{_REDEMPTION}test_meanwhile_a_right_code_is_refused_too",
+        f"{_REDEMPTION}test_a_members_own_code_is_refused_meanwhile_as_well",
     ),
     Mutant(
         "M6",
@@ -256,7 +256,7 @@ ROWS = [
         "core/lib/rounding.py",
         "if not hidden or (len(hidden) > 1 and others is not None) or not smallest:",
         "if not hidden or others is not None or not smallest:",
-        f"{_PARTNER}test_a_part_that_is_hidden_is_not_what_the_total_leaves",
+        f"{_PARTNER}test_no_part_is_hidden_alone",
     ),
     Mutant(
         "M6",

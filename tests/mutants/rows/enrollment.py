@@ -39,13 +39,6 @@ ROWS = [
         "tests/ussd/test_joining.py",
     ),
     Mutant(
-        "J1",
-        "core/lib/msisdn.py",
-        'answer = phonenumbers.region_code_for_number(number) == "KZ" and kind',
-        "answer = kind",
-        f"{_BAD}test_a_readable_number_of_others_hears_whom_smart_is_for tests/core/lib/test_msisdn.py",
-    ),
-    Mutant(
         "J2",
         "smart/ussd/dialects/africastalking.py",
         'text = fields["text"].strip().removesuffix("#").removeprefix("*")',
@@ -300,7 +293,7 @@ ROWS = [
         "enrollment/audience/selection.py",
         'where = " AND ".join(["m.left_at IS NULL", "s.ended_at IS NULL", *tests])',
         'where = " AND ".join(["s.ended_at IS NULL", *tests])',
-        f"{_AUDIENCE}test_who_never_joined_or_has_left_is_not_selected",
+        f"{_AUDIENCE}test_who_has_left_does_not_count_as_fitting",
     ),
     Mutant(
         "M2",
@@ -335,7 +328,7 @@ ROWS = [
         "enrollment/audience/selection.py",
         "today = astana.day_of(now)\n    this_month",
         "today = now.date()\n    this_month",
-        f"{_AUDIENCE}test_ages_are_whole_years_on_the_day",
+        f"{_AUDIENCE}test_the_day_on_which_somebody_is_how_old_is_astanas",
     ),
     Mutant(
         "M7",

@@ -47,7 +47,7 @@ ROWS = [
         "surveys/responses/answering.py",
         "    if response is not None and response.state != State.STARTED:\n        raise AlreadyAnswered\n",
         "",
-        f"{_ANSWERING}test_to_the_end_with_the_reward_in_the_same_step",
+        f"{_ANSWERING}test_screened_out_is_an_end_without_a_reward",
     ),
     Mutant(
         "S2",
@@ -197,13 +197,6 @@ ROWS = [
         "            outbox.over_the_cap(message_class=MessageClass.SURVEY, now=now),\n            *(one",
         "            *(one",
         f"{_ASKING}test_a_reminder_counts_for_the_month_s_two",
-    ),
-    Mutant(
-        "M5",
-        "surveys/fieldwork/inviting.py",
-        "AND i.subscriber_id = s.id AND i.reminded_at IS NULL\n    AND i.invited_at",
-        "AND i.subscriber_id = s.id\n    AND i.invited_at",
-        f"{_ASKING}test_a_reminder_once_and_not_to_who_has_answered",
     ),
     # What sponsors see, what an export says
     Mutant(
