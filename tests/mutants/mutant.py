@@ -13,7 +13,7 @@ class Mutant:
 
     `rule` is an id of docs/rules.md; `file` a path from the root; `old` stands in it exactly once and becomes `new`.
     `tests` are those to ask first, as pytest takes them, separated by blanks; then all others that cite the rule are
-    asked. `is_seeded`: the file fills tables of a new database, so the mutant gets one.
+    asked. `is_seeded`: `migrate` fills tables from the file, so the mutant gets a database of its own making.
     """
 
     rule: str

@@ -14,7 +14,6 @@ ROWS = [
         'Kind.MONTHLY: {"units": 500,',
         'Kind.MONTHLY: {"units": 499,',
         "tests/ussd/test_life.py::test_a_member_joins_activates_asks_and_leaves",
-        is_seeded=True,
     ),
     Mutant(
         "B1",
@@ -186,7 +185,6 @@ ROWS = [
         'Kind.MONTHLY: {"units": 500, "valid_hours": 168,',
         'Kind.MONTHLY: {"units": 500, "valid_hours": 167,',
         f"{_TIME}test_units_live_168_hours_to_the_millisecond",
-        is_seeded=True,
     ),
     Mutant(
         "B5",
@@ -244,7 +242,6 @@ ROWS = [
         '"valid_hours": 168, "activate_within_days": 30},  # B1, B5, B6',
         '"valid_hours": 168, "activate_within_days": 31},  # B1, B5, B6',
         f"{_TIME}test_a_bonus_waits_30_days",
-        is_seeded=True,
     ),
     # Forfeiture
     Mutant(

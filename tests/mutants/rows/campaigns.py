@@ -72,7 +72,7 @@ ROWS = [
         "campaigns/campaign/scoring.py",
         "return (taken + PRIOR * towards) / (shown + PRIOR)",
         "return towards",
-        "tests/campaigns/test_targeting.py",
+        "tests/campaigns/test_targeting.py::test_learning_finds_what_no_profile_tells",
     ),
     Mutant(
         "M2",

@@ -108,7 +108,7 @@ ROWS = [
         "enrollment/operations.py",
         "membership.left_reason, membership.consents = Membership.LeftReason.OPT_OUT, 0",
         "membership.left_reason = Membership.LeftReason.OPT_OUT",
-        "tests/bonuses/test_invariants.py tests/ussd/test_life.py",
+        "tests/bonuses/test_invariants.py::test_a_healthy_life_violates_none",
     ),
     Mutant(
         "J5",
