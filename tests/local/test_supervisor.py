@@ -71,7 +71,7 @@ class Run:
     def said(self) -> str:
         return self.output.read_text()
 
-    def says(self, words: str, seconds: float = 60) -> bool:
+    def says(self, words: str, seconds: float = 300) -> bool:
         return (
             processes.wait_until(lambda: words in self.said or self.process.poll() is not None, seconds=seconds)
             and words in self.said

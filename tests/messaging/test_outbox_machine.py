@@ -25,8 +25,8 @@ from messaging.models import Attempt, Message, MessageClass, SendingPolicy, Serv
 from messaging.receipts import Report
 from messaging.sending.sender import Sender
 from smart import programme
+from tests import database
 from tests.bonuses.conftest import enroll
-from tests.conftest import _forget
 from tests.messaging.audience import change_consent, check_log, violated
 from tests.messaging.conftest import astana as at_astana
 
@@ -533,7 +533,7 @@ def test_any_life_of_the_outbox_keeps_the_rules(
         dice = random.Random(seed)
         zone = dice.choice(ZONES)
         print(f"seed {seed}, in {zone}")  # the last one printed is the life that broke a rule
-        _forget(None)  # type: ignore[arg-type]
+        database.forget()
         begin = at_astana(27, 12)  # three days before the month ends
         with machine_in(zone):
             life = Outbox(people=people, begin=begin, at=at, dice=dice)

@@ -385,7 +385,7 @@ def test_a_damaged_workbook_is_rows_or_a_refusal(damages: list[tuple[int, int]])
 def test_every_refusal_has_words() -> None:
     raised = {
         code
-        for path in (PROJECT / "campaigns" / "uploads").glob("*.py")
+        for path in (PROJECT / "campaigns" / "offers" / "uploads").glob("*.py")
         for found in re.findall(r'Unreadable\("(\w+)"|"refused": "(\w+)"', path.read_text(encoding="utf-8"))
         for code in found
         if code
