@@ -91,6 +91,8 @@ def serve(folder: Path, *, smsc: int) -> Iterator[int]:
                 _wait_for(ports[listens], process, log)
 
         start("valkey", *embedded.valkey_command(ports["redis"], folder), listens="redis")
+        # RabbitMQ would start one that outlives it.
+        start("epmd", find("epmd") or "epmd", "-port", str(ports["names"]), "-address", "127.0.0.1", listens="names")
         start("rabbitmq", RABBITMQ, listens="amqp", **_rabbitmq(folder, ports))
         jasmin = {"ROOT_PATH": str(folder), "LOG_PATH": str(folder / "log"), "SYSCTL": ""}
         python = JASMIN / "bin" / "python"
