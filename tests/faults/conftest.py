@@ -32,11 +32,11 @@ def broker(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def environment(broker: str) -> dict[str, str]:
-    """What a process needs to work on the test database."""
+def environment(broker: str, movable_clock: Callable[..., None]) -> dict[str, str]:
+    """What a process needs to work on the test database, by the clock that this test reads."""
     name = connection.settings_dict["NAME"]
     url = re.sub(r"/[^/?]*(?=\?|$)", f"/{name}", os.environ["DATABASE_URL"])
-    return {**os.environ, "DATABASE_URL": url, "CELERY_BROKER_URL": broker}
+    return {**os.environ, "DATABASE_URL": url, "CELERY_BROKER_URL": broker, "SMART_LOCAL": "on"}
 
 
 class Worker:

@@ -66,11 +66,12 @@ def log() -> Iterator[Log]:
 
 
 @pytest.fixture
-def worker(valkey: Broker, log: Log, tmp_path: Path) -> Iterator[Path]:
-    """A worker of the queue of messages, on the machine's own clock; its log."""
+def worker(valkey: Broker, log: Log, tmp_path: Path, movable_clock: Callable[..., None]) -> Iterator[Path]:
+    """A worker of the queue of messages, by the clock that this test reads; its log."""
     url = re.sub(r"/[^/?]*(?=\?|$)", f"/{connection.settings_dict['NAME']}", os.environ["DATABASE_URL"])
     file = log.write_options(tmp_path / "transports.toml", rate=60.0)
-    environment = {**os.environ, "DATABASE_URL": url, "CELERY_BROKER_URL": valkey.url, "TRANSPORTS_FILE": str(file)}
+    environment = {**os.environ, "DATABASE_URL": url, "CELERY_BROKER_URL": valkey.url, "TRANSPORTS_FILE": str(file),
+                   "SMART_LOCAL": "on"}  # fmt: skip
     command = [sys.executable, "-m", "celery", "-A", "smart", "worker", "-Q", "messages", "-c", "1",
                "--without-gossip", "--without-mingle"]  # fmt: skip
     path = tmp_path / "worker.log"

@@ -48,7 +48,7 @@ def log() -> Iterator[Log]:
 def start(environment: dict[str, str], log: Log, tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """Start Celery processes on the test database and return their logs; they end with the test."""
     file = log.write_options(tmp_path / "transports.toml")
-    given = {**environment, "TRANSPORTS_FILE": str(file), "SMART_LOCAL": "on"}  # for the movable clock
+    given = {**environment, "TRANSPORTS_FILE": str(file)}
     started = []
 
     def celery(name: str, *arguments: str) -> Path:
