@@ -12,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
-from urllib.request import urlopen
 
 from smart.local import bootstrap, embedded
 from smart.local.embedded import PROJECT
@@ -132,8 +133,9 @@ class Machine:
             for line in running.stdout:
                 print(f"{time.monotonic() - began:6.1f}  {line}", end="", flush=True)
                 if "SMART is up at" in line:
-                    with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
-                        is_there = page.status == 200
+                    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as page:
+                        page.request("GET", "/")
+                        is_there = page.getresponse().status == 200
                     running.kill()
                     return 0 if is_there else 1
             return running.wait() or 1
