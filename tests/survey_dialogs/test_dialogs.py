@@ -47,13 +47,13 @@ def survey(make_survey, make_member, noon):  # noqa: F811
     return make_survey(channels=["ussd"], languages=["kk", "ru"], questions=QUESTIONS)
 
 
-def push(behave, **options):
-    """Send what waits, and return how the telephones fared."""
+def push(behave, seconds=30, **options):
+    """Send what waits for so many seconds at most, and return how the telephones fared."""
     with serve(restcomm(behave)) as server:
         usual = {"name": "ussd-1", "kind": "ussd", "url": server.url("/restcomm"), "timeout_seconds": 5}
         transport = UssdPushTransport(usual | options)
         try:
-            Sender(transport).run(until_idle=True, seconds=30)
+            Sender(transport).run(until_idle=True, seconds=seconds)
         finally:
             transport.close()
     return behave
@@ -300,9 +300,10 @@ def test_64_conversations_at_once_hold_no_connection_while_they_wait(make_survey
     open_ones = []
     together = threading.Barrier(64, action=lambda: open_ones.append(open_connections()))
     behave = PushGateway("1", "1", "0", "10")
-    behave.before = lambda telephone: len(telephone.screens) == 2 and together.wait(30)
+    behave.before = lambda telephone: len(telephone.screens) == 2 and together.wait(120)
 
-    push(behave, connections=64)
+    # A screen is answered when all 64 are there, which a busy machine takes its time for.
+    push(behave, seconds=240, connections=64, timeout_seconds=120)
 
     assert Response.objects.filter(state="completed").count() == len(members)
     assert Grant.objects.filter(kind="survey").count() == 64

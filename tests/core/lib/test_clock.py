@@ -10,7 +10,7 @@ import pytest
 
 from core.lib import clock
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("core", "smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
 # Nonces, seen and forgotten by the database alone; and the gate, which adds how far the programme's time is ahead.
 OF_THE_DATABASE = {
