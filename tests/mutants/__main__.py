@@ -166,7 +166,8 @@ def main(argv: Sequence[str]) -> int:
     rows = chosen(given)
     began = time.monotonic()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit("Stopped."))  # by way of `finally`: nothing stays behind
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell's background job is not to hear of Ctrl-C
+            signal.signal(number, lambda *_: sys.exit("Stopped."))  # by way of `finally`: nothing stays behind
     server = Server()
     try:
         gate = Gate(server, given.jobs)
