@@ -4,13 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from fpdf import FPDF, FontFace
 
 from campaigns.models import Offer, Partner, Statement
 from campaigns.results import rounding
@@ -18,6 +17,9 @@ from core.jobs import operations as jobs
 from core.jobs.operations import Step
 from core.lib import astana
 from messaging import sql
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 READY_ON = 3  # day of the month after: the receipts of its last day are in, or will not come
 _FONTS = Path(__file__).resolve().parents[2] / "static" / "fonts"
@@ -105,6 +107,8 @@ def tenge(tiyn: int) -> str:
 
 def pdf(statement: Statement) -> bytes:
     """The statement as a page to be filed: in the reader's language, Kazakh letters included."""
+    from fpdf import FPDF  # noqa: PLC0415 - half a second of loading, which no process needs to start
+
     page = FPDF(format="A4")
     page.set_creation_date(statement.issued_at)
     page.set_title(_("Statement"))
@@ -131,7 +135,9 @@ def pdf(statement: Statement) -> bytes:
     return bytes(page.output())
 
 
-def _table(page: FPDF, statement: Statement) -> None:
+def _table(page: "FPDF", statement: Statement) -> None:
+    from fpdf import FontFace  # noqa: PLC0415 - as above
+
     headings, *body, total = [row[1:] for row in rows(statement)]
     page.set_font("DejaVu", size=10)
     with page.table(

@@ -26,6 +26,7 @@ from smart.local.embedded import PROJECT, CannotStart
 
 _DEATHS_IN_A_ROW = 5
 _LIVED_WELL_SECONDS = 60
+_WEB_ALONE = 30  # seconds after which the rest starts beside a web server that does not answer yet
 # What a child gets when we are killed, and the database with it: beat would want to save its state there first and
 # miss its end, a worker would wait for its tasks, and at times for a thread of its own that never ends.
 _DEATH_SIGNALS = {"beat": signal.SIGKILL, "worker": signal.SIGKILL}
@@ -89,6 +90,7 @@ class Supervisor:
         self.database: embedded.Postgres | None = None  # ours; None: DATABASE_URL names another
         self.servers: list[Child] = []
         self.services: list[Child] = []
+        self.behind: list[tuple[str, list[str]]] = []  # names and modules of services not started yet
         self.fates: dict[str, Fate] = {}
         self.env = os.environ | {"SMART_LOCAL": "on", "PYTHONUNBUFFERED": "1"}
 
@@ -163,7 +165,7 @@ class Supervisor:
             begun.touch()
 
     def _start_services(self, senders: list[tuple[str, list[str]]]) -> None:
-        """Start what is ours, all at once: the web server first, it is waited for."""
+        """Start the web server, whose first page is waited for, and name what `_watch` starts behind it."""
         say("Starting the web server, the worker and the rest.")
         simulator = embedded.free_port()
         self.env |= {
@@ -174,17 +176,19 @@ class Supervisor:
         }
         celery = ["celery", "-A", "smart"]
         worker = [*celery, "worker", "-Q", "smart,imports,messages", "-c", "3", "--without-gossip", "--without-mingle"]
-        for name, module in (
-            ("web", ["granian", *_granian(self.port)]),
+        self._start_service("web", ["granian", *_granian(self.port)])
+        self.behind = [
             ("simulator", ["smart.local.simulator"]),
             ("worker", [*worker, "-n", "local@%h"]),
             ("beat", [*celery, "beat"]),
             *senders,
-        ):
-            env = self.env | _as(name) | (WEB_ENV if name == "web" else {})
-            command = [sys.executable, *(module if module[0] == "manage.py" else ["-m", *module])]
-            last = _DEATH_SIGNALS.get(name, signal.SIGTERM)
-            self._start(Service(name, command, self.logs / f"{name}.log", env, last), self.services)
+        ]
+
+    def _start_service(self, name: str, module: list[str]) -> None:
+        env = self.env | _as(name) | (WEB_ENV if name == "web" else {})
+        command = [sys.executable, *(module if module[0] == "manage.py" else ["-m", *module])]
+        last = _DEATH_SIGNALS.get(name, signal.SIGTERM)
+        self._start(Service(name, command, self.logs / f"{name}.log", env, last), self.services)
 
     def _start(self, child: Child, group: list[Child]) -> None:
         group.append(child)
@@ -198,7 +202,11 @@ class Supervisor:
         while True:
             for child in (*self.servers, *self.services):
                 self._revive(child)
-            if not told and self._answers():
+            answers = not told and self._answers()
+            # Loading Django costs each process seconds of CPU: side by side they would keep the page waiting.
+            while self.behind and (answers or time.monotonic() - started > _WEB_ALONE):
+                self._start_service(*self.behind.pop(0))
+            if answers:
                 told = True
                 say(self._welcome(time.monotonic() - began))
             if not told and not warned and time.monotonic() - started > 60:
@@ -218,7 +226,7 @@ class Supervisor:
         if process is None or process.poll() is None:
             return
         processes.kill_session(process)  # whatever it had started
-        fate.deaths = 1 if time.monotonic() - fate.started_at > 60 else fate.deaths + 1
+        fate.deaths = 1 if time.monotonic() - fate.started_at > _LIVED_WELL_SECONDS else fate.deaths + 1
         if fate.deaths >= _DEATHS_IN_A_ROW:
             raise CannotStart(
                 f"{child.name} died {fate.deaths} times in a row, so everything stops: "
