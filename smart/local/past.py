@@ -45,10 +45,12 @@ def load(*, now: datetime, say: Callable[[str], object] = lambda _: None) -> boo
 def _join(starts: datetime) -> None:
     people = Subscriber.objects.order_by("pk").values_list("pk", flat=True)
     first, last = people[min(LEFT_TO_JOIN, people.count() - 1)], people.last()
-    simulated.join_many(count=MEMBERS, first=first, joined_at=starts - timedelta(days=30))
-    simulated.give_interests(first=first, after=(last or first) + 1)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE enrollment_subscriber, enrollment_membership")  # else placing is planned for nobody
+        # Autovacuum has not looked yet: without this, joining and then placing are planned for tables of nobody.
+        cursor.execute("ANALYZE enrollment_subscriber")
+        simulated.join_many(count=MEMBERS, first=first, joined_at=starts - timedelta(days=30))
+        simulated.give_interests(first=first, after=(last or first) + 1)
+        cursor.execute("ANALYZE enrollment_subscriber, enrollment_membership, enrollment_consentevent")
 
 
 def _run(partner: Partner, starts: datetime) -> Campaign:
