@@ -11,11 +11,13 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -122,8 +124,8 @@ def _run(name: str, target: str, env: dict[str, str], requests: Path, connection
     server = subprocess.Popen(
         [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
          "--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--backpressure", "256",
-         "--log-level", "error", target],
-        env=env,
+         "--workers-kill-timeout", "5", "--log-level", "error", target],
+        env=env, start_new_session=True,
     )  # fmt: skip
     try:
         _wait(port)
@@ -136,7 +138,10 @@ def _run(name: str, target: str, env: dict[str, str], requests: Path, connection
         cpu = _cpu_seconds(server.pid) - before
     finally:
         server.terminate()
-        server.wait(10)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(15)
+        with suppress(ProcessLookupError):  # a worker left behind would answer the next run on its port
+            os.killpg(server.pid, signal.SIGKILL)
     line = next(line for line in load.stdout.splitlines() if line.startswith("RESULT"))
     count, micros, bad, median, p99 = map(float, line.split()[1:])
     rate = count / micros * 1e6
