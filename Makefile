@@ -22,7 +22,7 @@ DEPLOYED := SMART_LOCAL=off ALLOWED_HOSTS=smart.example SECRET_KEY=$(shell print
 	MSISDN_KEYS=1:$(shell printf '%064d' 1) MSISDN_INDEX_KEY=made-up API_MASTER_KEY=made-up CALLBACK_SECRET=made-up \
 	DATABASE_URL=postgres://smart@db.example/smart CELERY_BROKER_URL=redis://broker.example/0
 
-.PHONY: help run test peers test-dates mutants check fmt messages lock fresh bench manage reset
+.PHONY: help run test peers test-dates mutants check fmt messages docs lock fresh bench manage reset
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -86,6 +86,11 @@ lock: ## renew requirements*.txt from requirements*.in
 fresh: ## prove run and test in a minimal Debian, some minutes, as root: make fresh ARGS="tests/e2e"
 	@$(PYTHON) smart/local/bootstrap.py run
 	@$(BIN)/python -m smart.local.fresh $(ARGS)
+
+docs: ## write what docs/ takes from the code: docs/reference.md
+	@$(PYTHON) smart/local/bootstrap.py check
+	@$(TEXTS)
+	SMART_LOCAL=on $(BIN)/python manage.py write_reference
 
 bench: ## what is measured, as ratios to this machine's own limits
 	@$(PYTHON) smart/local/bootstrap.py bench

@@ -4,8 +4,6 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from bonuses import traits
-
 
 def load_reference(**kwargs: Any) -> None:
     """Ship the app's data after each migrate."""
@@ -20,5 +18,4 @@ class BonusesConfig(AppConfig):
     verbose_name = _("Bonuses")
 
     def ready(self) -> None:
-        traits.register()
         post_migrate.connect(load_reference, sender=self)

@@ -7,6 +7,12 @@ from django.db import connection
 
 from core.lib import astana
 
+# Whether subscriber s activated the monthly bonus of {month}: in that month or never (grant_activated_in_its_month).
+ACTIVATED = """
+EXISTS (SELECT FROM bonuses_grant g WHERE g.month = {month} AND g.subscriber_id = s.id AND g.kind = 'monthly'
+        AND g.activated_at IS NOT NULL)
+"""
+
 # Issue a month's bonus to the members of an id range that have none, and cancel what still waits from before (B6).
 # Both bear the instant the bonus was due, not the instant of the run: a late beat changes nothing.
 _ISSUE = """

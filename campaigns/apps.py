@@ -4,8 +4,6 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import traits
-
 
 def load_reference(**_: Any) -> None:
     from campaigns import reference  # noqa: PLC0415 - models are not there before
@@ -19,5 +17,4 @@ class CampaignsConfig(AppConfig):
     verbose_name = _("Campaigns")
 
     def ready(self) -> None:
-        traits.register()
         post_migrate.connect(load_reference, sender=self)

@@ -18,4 +18,7 @@ class EnrollmentConfig(AppConfig):
     verbose_name = _("Enrollment")
 
     def ready(self) -> None:
+        from enrollment.audience import registry  # noqa: PLC0415 - needs models
+
+        registry.conditions()  # a file that declares none is told at the start, not when an audience is read
         post_migrate.connect(load_reference, sender=self)

@@ -327,7 +327,7 @@ def _interests(offer: Offer) -> list[str]:
 def _born_by(offer: Offer, today: date) -> date | None:
     """The latest birthday of who is old enough; None when anybody is, also who told no birthday."""
     age = offer.effective_min_age
-    return selection.years_before(today, age) if age else None
+    return astana.years_before(today, age) if age else None
 
 
 def _until(campaign: Campaign, offer: Offer) -> datetime:

@@ -14,7 +14,6 @@ from datetime import date, datetime
 from django.db import connection
 
 from core.lib import astana
-from enrollment.audience.selection import years_before
 
 INTEREST_WEIGHT = 1.0
 TOWN_WEIGHT = 0.3
@@ -33,7 +32,7 @@ SEGMENT = """
 
 def ages(now: datetime) -> dict[str, date]:
     """The days after which the members of each age were born; the day is Astana's."""
-    return {f"under_{age}": years_before(astana.day_of(now), age) for age in (25, 35, 50)}
+    return {f"under_{age}": astana.years_before(astana.day_of(now), age) for age in (25, 35, 50)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,30 +7,28 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.access import audit
-from core.lib import alphabet, clock
+from core.lib import clock
 from core.lib.errors import Refusal
 from core.lib.in_order import in_order
 from core.staff.pages import framed, page
-from enrollment.audience import definition, selection, traits
-from enrollment.audience.definition import MOST_MONTHS, OLDEST, Audience
+from enrollment.audience import definition, registry, selection
+from enrollment.audience.condition import Audience, Choice, Field, Number, YesNo
 from enrollment.audience.selection import Counts
 from enrollment.audience.words import in_words
-from enrollment.models import Channel, Fact, Interest, Language, Purpose, Region, SavedAudience, Subscriber, Town
+from enrollment.models import Channel, Purpose, SavedAudience
 from messaging import outbox
 from messaging.models import MessageClass
 
 _SEE, _ADD, _CHANGE = (f"enrollment.{verb}_savedaudience" for verb in ("view", "add", "change"))
-_TARIFFS_FRESH_SECONDS = 600
 # Why somebody who fits is left out, in words; the codes are selection.count's and allocation.counts'.
 WHY: dict[str, str | Promise] = {
     "no_consent": gettext_lazy("have not agreed to this on these channels"),
@@ -61,39 +59,14 @@ def reasons(counts: Counts) -> list[tuple[str, int]]:
     return [(str(WHY.get(code, code)), number) for code, number in told]
 
 
-def _many(label: Any) -> Any:
-    return forms.MultipleChoiceField(label=label, required=False, widget=forms.CheckboxSelectMultiple)
-
-
-def _number(label: Any, most: int) -> Any:
-    return forms.IntegerField(label=label, required=False, min_value=0, max_value=most)
-
-
 class AudienceForm(forms.Form):
-    """A definition, field by field; what cannot be together is judged by enrollment.audience.definition."""
-
-    towns = _many(gettext_lazy("towns"))
-    regions = _many(gettext_lazy("regions"))
-    languages = _many(gettext_lazy("languages"))
-    genders = _many(gettext_lazy("gender"))
-    age_from = _number(gettext_lazy("youngest age"), OLDEST)
-    age_to = _number(gettext_lazy("oldest age"), OLDEST)
-    interests = _many(gettext_lazy("interests"))
-    tariffs = _many(gettext_lazy("tariffs"))
-    months_from = _number(gettext_lazy("fewest months of membership"), MOST_MONTHS)
-    months_to = _number(gettext_lazy("most months of membership"), MOST_MONTHS)
-    facts = _many(gettext_lazy("answers in surveys"))
+    """A definition, field by field, as the conditions declare them; definition.parse judges what cannot be together."""
 
     def __init__(self, data: Any = None, *, initial: dict[str, Any] | None = None) -> None:
-        super().__init__(data, initial={**(initial or {}), **_as_choices(initial or {})})
-        for name, choices in _choices(initial or {}).items():
-            self.fields[name].choices = choices  # type: ignore[attr-defined]
-        for trait in traits.known().values():
-            self.fields[_TRAIT + trait.code] = forms.ChoiceField(
-                label=str(trait.label),
-                required=False,
-                choices=[("", _("either way")), ("yes", _("yes")), ("no", _("no"))],
-            )
+        saved = initial or {}
+        super().__init__(data, initial={**saved, **_as_answers(saved)})
+        for field in registry.fields().values():
+            self.fields[_name(field)] = _form_field(field, saved)
 
     def clean(self) -> dict[str, Any]:
         """Read the definition; `audience` in the result is it."""
@@ -106,65 +79,61 @@ class AudienceForm(forms.Form):
         return cleaned
 
     @property
+    def lines(self) -> list[list[list[tuple[Choice | Number, forms.BoundField]]]]:
+        """The lines of the form's sentence: conditions in each, and the fields of each condition."""
+        in_lines = sorted((c for c in registry.conditions().values() if c.line), key=lambda c: (c.line, c.place))
+        return [
+            [[(field, self[field.name]) for field in c.fields if not isinstance(field, YesNo)] for c in conditions]
+            for _line, conditions in groupby(in_lines, key=lambda c: c.line)
+        ]
+
+    @property
     def of_traits(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The yes-or-no questions by their groups."""
-        known = list(traits.known().values())
+        questions = [field for field in registry.fields().values() if isinstance(field, YesNo)]
         return [
-            (str(group), [self[_TRAIT + trait.code] for trait in them])
-            for group, them in groupby(known, key=lambda trait: trait.group)
+            (str(group), [self[_name(field)] for field in fields])
+            for group, fields in groupby(questions, key=lambda field: field.group)
         ]
 
 
-_TRAIT = "trait_"
+def _name(field: Field) -> str:
+    return f"trait_{field.name}" if isinstance(field, YesNo) else field.name
+
+
+def _form_field(field: Field, saved: dict[str, Any]) -> Any:
+    if isinstance(field, YesNo):
+        answers = [("", _("either way")), ("yes", _("yes")), ("no", _("no"))]
+        return forms.ChoiceField(label=str(field.label), required=False, choices=answers)
+    if isinstance(field, Number):
+        number = forms.NumberInput(attrs={"inputmode": "numeric", "aria-label": str(field.label)})
+        return forms.IntegerField(
+            label=str(field.label), required=False, min_value=0, max_value=field.most, widget=number
+        )
+    options = list(field.options())
+    if field.is_open:
+        options = sorted({*options, *((value, value) for value in saved.get(field.name, ()))})
+    return forms.MultipleChoiceField(
+        label=str(field.label), required=False, choices=options, widget=forms.CheckboxSelectMultiple
+    )
 
 
 def _definition(cleaned: dict[str, Any]) -> dict[str, Any]:
-    """The fields as a definition: what each trait was answered goes to those asked for or those excluded."""
-    said = {name: value for name, value in cleaned.items() if not name.startswith(_TRAIT)}
-    for name, answer in (("traits", "yes"), ("not_traits", "no")):
-        said[name] = [code for code in traits.known() if cleaned.get(_TRAIT + code) == answer]
+    """The form's values as a definition."""
+    said: dict[str, Any] = {"traits": [], "not_traits": []}
+    for name, field in registry.fields().items():
+        value = cleaned.get(_name(field))
+        if not isinstance(field, YesNo):
+            said[name] = value
+        elif value:
+            said["traits" if value == "yes" else "not_traits"].append(name)
     return said
 
 
-def _as_choices(saved: dict[str, Any]) -> dict[str, str]:
-    """A saved definition's traits as the answers of the form."""
-    yes = {_TRAIT + code: "yes" for code in saved.get("traits", ())}
-    return yes | {_TRAIT + code: "no" for code in saved.get("not_traits", ())}
-
-
-def _choices(saved: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
-    """What may be ticked, by name as the reader reads it; what was saved stays, though no line has it any more."""
-    tariffs = {*_tariffs(), *saved.get("tariffs", ())}
-    return {
-        "towns": _named((town.code, str(town)) for town in Town.objects.all()),
-        "regions": _named((region.code, _name_of(region)) for region in Region.objects.all()),
-        "languages": [(code, str(label)) for code, label in Language.choices],
-        "genders": [(code, str(label)) for code, label in Subscriber.Gender.choices],
-        "interests": _named((interest.code, str(interest)) for interest in Interest.objects.all()),
-        "tariffs": [(tariff, tariff) for tariff in sorted(tariffs)],
-        "facts": [
-            (f"{fact.code}={value}", f"{fact.label}: {value}")
-            for fact in Fact.objects.order_by("label")
-            for value in fact.values
-        ],
-    }
-
-
-def _named(choices: Any) -> list[tuple[str, str]]:
-    return sorted(choices, key=lambda choice: alphabet.place(choice[1]))
-
-
-def _name_of(region: Region) -> str:
-    return str(getattr(region, f"name_{get_language()}", region.name_ru))
-
-
-def _tariffs() -> list[str]:
-    """The tariffs there are: they change with the directory, so a scan of it every ten minutes is enough."""
-    found: list[str] | None = cache.get("audience_tariffs")
-    if found is None:
-        found = list(Subscriber.objects.exclude(tariff="").values_list("tariff", flat=True).distinct())
-        cache.set("audience_tariffs", found, _TARIFFS_FRESH_SECONDS)
-    return found
+def _as_answers(saved: dict[str, Any]) -> dict[str, str]:
+    """A saved definition's yes-or-no questions as the form has them."""
+    yes = {f"trait_{code}": "yes" for code in saved.get("traits", ())}
+    return yes | {f"trait_{code}": "no" for code in saved.get("not_traits", ())}
 
 
 class CountForm(forms.Form):
@@ -206,7 +175,8 @@ def count(request: HttpRequest) -> HttpResponse:
 
 def _unsaved(request: HttpRequest) -> dict[str, Any]:
     """So that a saved audience's tariff that no line has any more can still be counted."""
-    return {"tariffs": request.POST.getlist("tariffs")}
+    choices = [field for field in registry.fields().values() if isinstance(field, Choice) and field.is_open]
+    return {field.name: request.POST.getlist(field.name) for field in choices}
 
 
 def _errors(form: forms.Form) -> list[str]:

@@ -1,19 +1,17 @@
-"""An audience as marketing defines it: plain values, checked, readable as a sentence."""
+"""An audience as marketing defines it: plain values, checked by the conditions there are."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.lib.errors import Refusal
-from enrollment.audience import traits
-from enrollment.models import Fact, Interest, Language, Region, Subscriber, Town
+from enrollment.audience import registry
+from enrollment.audience.condition import Audience, Choice, Number, Value, YesNo
 
-OLDEST = 120
-MOST_MONTHS = 1200
 _MOST_VALUES = 500
+_ANSWERS = {"traits": True, "not_traits": False}  # where a definition keeps its yes-or-no questions
 
 
 class BadAudience(Refusal):
@@ -24,95 +22,62 @@ class BadAudience(Refusal):
     status = 422
 
 
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Members who fit everything said here; what is left empty is not asked about.
-
-    Towns and regions are codes and add up (in one of these towns, or anywhere in these regions). Ages are whole years,
-    both ends included: who has no birth date fits no age. Of interests and of facts, one is enough. `traits` must all
-    hold, those in `not_traits` must not.
-    """
-
-    towns: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    genders: tuple[str, ...] = ()
-    age_from: int | None = None
-    age_to: int | None = None
-    interests: tuple[str, ...] = ()
-    tariffs: tuple[str, ...] = ()
-    months_from: int | None = None  # of the present membership
-    months_to: int | None = None
-    facts: tuple[str, ...] = ()  # "car=yes"
-    traits: tuple[str, ...] = ()
-    not_traits: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what is said, without what is not."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-            if value not in ((), None)
-        }
-
-
 def parse(data: Mapping[str, Any]) -> Audience:
     """Read a definition. Raises BadAudience with what is wrong."""
-    strangers = set(data) - {field.name for field in fields(Audience)}
+    fields = {name: field for name, field in registry.fields().items() if not isinstance(field, YesNo)}
+    strangers = set(data) - set(fields) - set(_ANSWERS)
     if strangers:
         raise BadAudience(what=_("“%(name)s” is unknown") % {"name": sorted(strangers)[0][:40]})
-    given = {
-        name: _number(name, value) if name in _NUMBERS else _words(name, value)
-        for name, value in data.items()
-        if value not in (None, "", [], ())
-    }
-    audience = Audience(**given)  # type: ignore[arg-type]
-    _check(audience)
+    said: dict[str, Value] = {}
+    for name, value in data.items():
+        if value in (None, "", [], ()):
+            continue
+        if name in _ANSWERS:
+            _add_answers(said, name, value)
+        else:
+            said[name] = _read(fields[name], value)
+    audience = Audience(said)
+    for condition in registry.asked(audience):
+        if what := condition.contradiction(audience):
+            raise BadAudience(what=what)
     return audience
 
 
-_NUMBERS = {"age_from": OLDEST, "age_to": OLDEST, "months_from": MOST_MONTHS, "months_to": MOST_MONTHS}
+def _add_answers(said: dict[str, Value], name: str, value: Any) -> None:
+    codes = _words(name, value)
+    _check_known(name, codes, {code for code, field in registry.fields().items() if isinstance(field, YesNo)})
+    for code in codes:
+        if said.setdefault(code, _ANSWERS[name]) is not _ANSWERS[name]:
+            raise BadAudience(what=_("the same is asked for and excluded"))
 
 
-def _number(name: str, value: Any) -> int:
+def _read(field: Choice | Number, value: Any) -> Value:
+    if isinstance(field, Number):
+        return _number(field, value)
+    values = _words(field.name, value)
+    _check_known(field.name, values, set(field.known(values)))
+    return values
+
+
+def _number(field: Number, value: Any) -> int:
     try:
         number = int(str(value))
     except ValueError:
         number = -1
-    if not 0 <= number <= _NUMBERS[name]:
+    if not 0 <= number <= field.most:
         raise BadAudience(
-            what=_("“%(name)s” must be a whole number up to %(most)s") % {"name": name, "most": _NUMBERS[name]}
+            what=_("“%(name)s” must be a whole number up to %(most)s") % {"name": field.name, "most": field.most}
         )
     return number
 
 
 def _words(name: str, value: Any) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else list(value)
-    if len(values) > _MOST_VALUES or not all(isinstance(one, str) and 0 < len(one) <= 80 for one in values):
+    if len(values) > _MOST_VALUES or not all(isinstance(word, str) and 0 < len(word) <= 80 for word in values):
         raise BadAudience(what=_("“%(name)s” must be a list of words") % {"name": name})
     return tuple(dict.fromkeys(values))
 
 
-def _check(audience: Audience) -> None:
-    _known("towns", audience.towns, lambda: Town.objects.values_list("code", flat=True))
-    _known("regions", audience.regions, lambda: Region.objects.values_list("code", flat=True))
-    _known("languages", audience.languages, lambda: Language.values)
-    _known("genders", audience.genders, lambda: Subscriber.Gender.values)
-    _known("interests", audience.interests, lambda: Interest.objects.values_list("code", flat=True))
-    asked = tuple(fact.partition("=")[0] for fact in audience.facts)
-    _known("facts", asked, lambda: Fact.objects.values_list("code", flat=True))
-    _known("traits", (*audience.traits, *audience.not_traits), traits.known)
-    for low, high, what in (
-        (audience.age_from, audience.age_to, _("the ages end before they begin")),
-        (audience.months_from, audience.months_to, _("the months end before they begin")),
-    ):
-        if low is not None and high is not None and low > high:
-            raise BadAudience(what=what)
-    if set(audience.traits) & set(audience.not_traits):
-        raise BadAudience(what=_("the same is asked for and excluded"))
-
-
-def _known(name: str, values: tuple[str, ...], all_of_them: Callable[[], Any]) -> None:
-    unknown = set(values) - set(all_of_them()) if values else set()
-    if unknown:
+def _check_known(name: str, values: tuple[str, ...], known: set[str]) -> None:
+    if unknown := set(values) - known:
         raise BadAudience(what=_("“%(value)s” is none of the %(name)s") % {"value": sorted(unknown)[0], "name": name})

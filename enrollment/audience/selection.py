@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from core.lib import astana
-from enrollment.audience import traits
-from enrollment.audience.definition import Audience
-from enrollment.models import Channel, Consents, Interest, Purpose
+from enrollment.audience import registry
+from enrollment.audience.condition import Audience
+from enrollment.models import Channel, Consents, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,65 +130,11 @@ def mask(purpose: Purpose, channels: Sequence[Channel]) -> int:
 
 
 def _tests(audience: Audience, now: datetime) -> tuple[list[str], dict[str, Any]]:
-    today = astana.day_of(now)
     this_month = astana.month_of(now)
     given: dict[str, Any] = {"now": now, "this_month": this_month, "last_month": astana.previous_month(this_month)}
     tests: list[str] = []
-
-    def ask(test: str, **values: Any) -> None:
-        tests.append(test)
-        given.update(values)
-
-    if audience.towns or audience.regions:
-        ask(
-            "s.town_id = ANY(ARRAY(SELECT id FROM enrollment_town WHERE code = ANY(%(towns)s)"
-            " OR region_id = ANY(%(regions)s)))",
-            towns=list(audience.towns),
-            regions=list(audience.regions),
-        )
-    words = {"language": audience.languages, "gender": audience.genders, "tariff": audience.tariffs}
-    for column, values in words.items():
-        if values:
-            ask(f"s.{column} = ANY(%({column}s)s)", **{f"{column}s": list(values)})
-    if audience.age_from is not None:
-        ask("s.birth_date <= %(born_by)s", born_by=years_before(today, audience.age_from))
-    if audience.age_to is not None:
-        ask("s.birth_date > %(born_after)s", born_after=years_before(today, audience.age_to + 1))
-    if audience.interests:
-        bits = Interest.objects.filter(code__in=audience.interests).values_list("bit", flat=True)
-        ask("s.interests & %(interests)s <> 0", interests=sum(1 << bit for bit in bits))
-    if audience.months_from is not None:
-        ask("m.joined_at <= %(joined_by)s", joined_by=_months_before(now, audience.months_from))
-    if audience.months_to is not None:
-        ask("m.joined_at > %(joined_after)s", joined_after=_months_before(now, audience.months_to + 1))
-    if audience.facts:
-        ask(
-            "EXISTS (SELECT FROM enrollment_subscriberfact f JOIN enrollment_fact k ON k.id = f.fact_id"
-            " WHERE f.subscriber_id = s.id AND k.code || '=' || f.value = ANY(%(facts)s))",
-            facts=list(audience.facts),
-        )
-    known = traits.known()
-    tests += [f"({known[code].test})" for code in audience.traits]
-    tests += [f"NOT ({known[code].test})" for code in audience.not_traits]
+    for condition in registry.asked(audience):
+        test, values = condition.sql(audience, now)
+        tests.append(f"({test})")
+        given |= values
     return tests, given
-
-
-def years_before(day: date, years: int) -> date:
-    """The same day so many years ago; of 29 February, the first of March: who was born on it is a year older then."""
-    try:
-        return day.replace(year=day.year - years)
-    except ValueError:
-        return date(day.year - years, 3, 1) - timedelta(days=1)
-
-
-def _months_before(now: datetime, months: int) -> datetime:
-    """The instant of the same Astana day and hour so many months ago; of a day that month has not, its last."""
-    local = now.astimezone(astana.ZONE)
-    index = local.year * 12 + local.month - 1 - months
-    year, month = divmod(index, 12)
-    for day in range(local.day, 0, -1):
-        try:
-            return local.replace(year=year, month=month + 1, day=day)
-        except ValueError:
-            continue
-    raise AssertionError("every month has a first day")

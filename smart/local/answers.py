@@ -192,7 +192,7 @@ def script_of(survey: Survey) -> tuple[Version, Script]:
 def _interests(survey: Survey) -> int:
     """What makes one like a survey: the interests of its audience, and those its choices tell."""
     bits = dict(Interest.objects.values_list("code", "bit"))
-    asked = {bits[code] for code in definition.parse(survey.audience).interests}
+    asked = {bits[code] for code in definition.parse(survey.audience).chosen("interests")}
     _version, script = script_of(survey)
     told = {option.interest_bit for item in script.items for option in item.options if option.interest_bit is not None}
     return sum(1 << bit for bit in asked | told)

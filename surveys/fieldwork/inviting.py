@@ -8,7 +8,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from core.lib import gsm
-from enrollment.audience.selection import years_before
+from core.lib.astana import years_before
 from enrollment.models import Channel
 from messaging import texts
 from surveys.models import Quota, Survey

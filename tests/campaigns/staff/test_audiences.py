@@ -2,20 +2,16 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from bonuses import lifecycle as bonuses
-from bonuses.models import Grant
-from campaigns.models import Campaign, Offer, Placement, Redemption, Variant
 from core.access.models import AuditEvent
-from enrollment.audience import selection, traits
-from enrollment.audience.definition import Audience, parse
-from enrollment.models import Channel, Fact, Membership, Purpose, SavedAudience, Subscriber, SubscriberFact, Town
+from enrollment.audience import selection
+from enrollment.models import Channel, Fact, Membership, Purpose, SavedAudience, SubscriberFact, Town
 from messaging.models import Contact
 from tests.bonuses.conftest import Member
 from tests.campaigns.conftest import NOW
@@ -116,15 +112,15 @@ def test_it_is_saved_and_built_upon_again(staff: Staff, make_member: Member) -> 
     client.post(NEW, asked)
 
     saved = SavedAudience.objects.get()
-    assert parse(saved.definition) == Audience(
-        towns=("almaty", "astana"),
-        languages=("kk",),
-        age_from=18,
-        facts=("car=yes",),
-        tariffs=("ACT-NET-5",),
-        traits=("redeemed",),
-        not_traits=("activated_last_month",),
-    )
+    assert saved.definition == {
+        "towns": ["almaty", "astana"],
+        "languages": ["kk"],
+        "age_from": 18,
+        "facts": ["car=yes"],
+        "tariffs": ["ACT-NET-5"],
+        "traits": ["redeemed"],
+        "not_traits": ["activated_last_month"],
+    }
     assert (saved.created_by, saved.created_at) == ("staff:marketing", NOW)
     page = client.get(f"/admin/audiences/{saved.pk}/").content.decode()
     ticked = set(re.findall(r'value="([^"]+)"[^>]*checked', page))
@@ -197,67 +193,6 @@ def test_the_page_and_the_count_keep_their_budgets(
         assert client.get(NEW).status_code == 200
     with django_assert_max_num_queries(24):
         told(client, towns=["almaty"], interests=["coffee"], facts=["fact-1=yes"], trait_redeemed="yes")
-
-
-def chosen(**asked: Any) -> set[int]:
-    found = selection.fitting(parse(asked), now=NOW)
-    return {subscriber.pk for subscriber in Subscriber.objects.raw(f"SELECT s.id {found.sql}", found.given)}
-
-
-@pytest.mark.parametrize(
-    ("month", "is_activated", "fitting"),
-    [
-        (date(2026, 10, 1), True, {"activated_last_month"}),
-        (date(2026, 10, 1), False, set()),
-        (date(2026, 9, 1), True, set()),
-    ],
-    ids=["last month", "last month's is not activated", "the month before"],
-)
-def test_whether_the_bonus_was_activated(
-    make_member: Member, month: date, is_activated: bool, fitting: set[str]
-) -> None:
-    member = make_member()
-    terms, at = Grant.objects.get().terms, datetime(month.year, month.month, 5, tzinfo=UTC)
-    lived = {"activated_at": at, "expires_at": at + timedelta(days=7)} if is_activated else {}
-    Grant.objects.create(
-        month=month, subscriber=member, kind="monthly", terms=terms, units=500, remaining=0,
-        state="expired" if is_activated else "cancelled", issued_at=at, activate_by=at + timedelta(days=20),
-        closed_at=at + timedelta(days=21), **lived,
-    )  # fmt: skip
-
-    for trait in ("activated_last_month", "activated_this_month"):
-        assert (member.pk in chosen(traits=[trait])) is (trait in fitting)
-        assert (member.pk in chosen(not_traits=[trait])) is (trait not in fitting)
-
-
-def test_a_bonus_activated_now_counts_for_this_month(make_member: Member) -> None:
-    member = make_member()
-    bonuses.activate(subscriber=member, visited_plmn="40102", now=NOW)
-
-    assert chosen(traits=["activated_this_month"]) == {member.pk}
-    assert chosen(traits=["activated_last_month"]) == set()
-
-
-def test_earlier_response(make_member: Member, make_offer: Callable[..., Offer]) -> None:
-    took, got, held, long_ago = (make_member() for _ in range(4))
-    offer = make_offer("approved")
-    campaign = Campaign.objects.create(
-        name="C", channels=["sms"], starts_at=NOW, ends_at=NOW + timedelta(days=1), created_by="x", created_at=NOW
-    )
-    variant = Variant.objects.create(campaign=campaign, offer=offer)
-    given = {"campaign": campaign, "variant": variant, "offer": offer}
-    Placement.objects.create(subscriber=got, placed_at=NOW - timedelta(days=3), **given)
-    Placement.objects.create(subscriber=long_ago, placed_at=NOW - timedelta(days=32), **given)
-    Placement.objects.create(subscriber=held, campaign=campaign, placed_at=NOW)
-    Redemption.objects.create(partner=offer.partner, offer=offer, subscriber=took, at=NOW, by="x")
-
-    assert chosen(traits=["redeemed"]) == {took.pk}
-    assert chosen(traits=["offered_last_month"]) == {got.pk}
-    assert chosen(not_traits=["offered_last_month", "redeemed"]) == {held.pk, long_ago.pk}
-
-
-def test_the_rooms_above_make_their_traits_known() -> None:
-    assert list(traits.known()) == ["activated_last_month", "activated_this_month", "redeemed", "offered_last_month"]
 
 
 def test_a_fact_told_narrows_the_count(staff: Staff, make_member: Member) -> None:

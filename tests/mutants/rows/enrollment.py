@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _DIRECTORY = "tests/enrollment/test_directory.py::"
 _AUDIENCE = "tests/enrollment/test_audience.py::"
+_AGES = "tests/enrollment/conditions/test_ages.py::"
 _DIALECTS = "tests/ussd/test_dialects.py::"
 _BAD = "tests/ussd/test_bad_input.py::"
 _ENDED = f"{_DIRECTORY}test_a_number_that_changes_hands_ends_the_membership"
@@ -304,37 +305,37 @@ ROWS = [
     ),
     Mutant(
         "M7",
-        "enrollment/audience/selection.py",
+        "core/lib/astana.py",
         "return date(day.year - years, 3, 1) - timedelta(days=1)",
         "return date(day.year - years, 3, 1)",
-        f"{_AUDIENCE}test_on_29_february_nobody_is_a_day_older_than_he_is",
+        f"{_AGES}test_on_29_february_nobody_is_a_day_older_than_he_is",
     ),
     Mutant(
         "M7",
-        "enrollment/audience/selection.py",
-        'ask("s.birth_date <= %(born_by)s", born_by=years_before(today, audience.age_from))',
-        'ask("s.birth_date < %(born_by)s", born_by=years_before(today, audience.age_from))',
-        f"{_AUDIENCE}test_ages_are_whole_years_on_the_day",
+        "enrollment/conditions/ages.py",
+        "s.birth_date <= %(age_born_by)s",
+        "s.birth_date < %(age_born_by)s",
+        f"{_AGES}test_ages_are_whole_years_on_the_day",
     ),
     Mutant(
         "M7",
-        "enrollment/audience/selection.py",
-        "born_after=years_before(today, audience.age_to + 1))",
-        "born_after=years_before(today, audience.age_to))",
-        f"{_AUDIENCE}test_ages_are_whole_years_on_the_day",
+        "enrollment/conditions/ages.py",
+        "astana.years_before(today, high + 1)",
+        "astana.years_before(today, high)",
+        f"{_AGES}test_ages_are_whole_years_on_the_day",
     ),
     Mutant(
         "M7",
-        "enrollment/audience/selection.py",
-        "today = astana.day_of(now)\n    this_month",
-        "today = now.date()\n    this_month",
-        f"{_AUDIENCE}test_the_day_on_which_somebody_is_how_old_is_astanas",
+        "enrollment/conditions/ages.py",
+        "today = astana.day_of(now)",
+        "today = now.date()",
+        f"{_AGES}test_the_day_on_which_somebody_is_how_old_is_astanas",
     ),
     Mutant(
         "M7",
-        "enrollment/audience/selection.py",
-        'tests += [f"NOT ({known[code].test})" for code in audience.not_traits]',
-        'tests += [f"({known[code].test})" for code in audience.not_traits]',
-        f"{_AUDIENCE}test_a_trait_is_asked_for_or_excluded",
+        "enrollment/audience/condition.py",
+        'return (test if audience.said[code] else f"NOT ({test})"), {}',
+        "return test, {}",
+        "tests/campaigns/conditions/test_redeemed.py::test_an_offer_redeemed_at_any_time",
     ),
 ]

@@ -1,0 +1,1 @@
+"""What an audience may ask of the bonus, a file each (enrollment.audience.condition)."""

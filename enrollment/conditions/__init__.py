@@ -1,0 +1,1 @@
+"""What an audience may ask of a subscriber and a membership, a file each (enrollment.audience.condition)."""

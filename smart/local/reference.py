@@ -1,0 +1,45 @@
+"""docs/reference.md: what there is of each kind, written from the declarations by `make docs`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.utils import translation
+
+from enrollment.audience import registry
+from enrollment.audience.condition import Choice, Condition, Number
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/reference.md"
+_HEAD = """# Reference
+What there is of each kind. `make docs` writes this page from the declarations;
+[recipes.md](recipes.md) says how to add one more.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    with translation.override("en"):
+        sections = [_HEAD, _table("Audience conditions", ("condition", "in a saved definition", "asks"), _conditions())]
+    return "\n".join(sections)
+
+
+def _table(title: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return f"## {title}\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _conditions() -> Iterable[tuple[str, ...]]:
+    for module, condition in registry.conditions().items():
+        yield condition_row(module, condition)
+
+
+def condition_row(module: str, condition: Condition) -> tuple[str, str, str]:
+    """What the page says of a condition."""
+    saved = []
+    for field in condition.fields:
+        if isinstance(field, Choice):
+            saved.append(f'`"{field.name}": ["…"]`')
+        elif isinstance(field, Number):
+            saved.append(f'`"{field.name}": 0–{field.most}`')
+        else:
+            saved.append(f'`"{field.name}"` in `"traits"` or `"not_traits"`')
+    return f"`{module.replace('.', '/')}.py`", ", ".join(saved), condition.meaning
