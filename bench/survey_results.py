@@ -147,6 +147,7 @@ def _write(kind: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smart.settings")
     django.setup()
     from core.lib import safe_csv
+    from core.staff import tables
     from surveys.models import Survey
     from surveys.results import files, questions, rows
     from surveys.results.filters import Filters
@@ -161,8 +162,10 @@ def _write(kind: str) -> None:
         if kind == "csv":
             with path.open("w", encoding="utf-8") as file:
                 file.writelines(safe_csv.lines(rows.worded(columns, table)))
+        elif kind == "xlsx":
+            tables.write_xlsx(path, rows.worded(columns, table))
         else:
-            (files.write_xlsx if kind == "xlsx" else files.write_sav)(path, columns, table)
+            files.write_sav(path, columns, table)
         took = time.perf_counter() - began
         print(
             f"{kind}: {took:.1f} s, {path.stat().st_size / 1e6:.1f} MB; peak {_peak():.0f} MB,"

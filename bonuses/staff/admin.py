@@ -14,7 +14,7 @@ from bonuses.models import BonusTerms, Debit, Grant, LedgerEntry, PayableService
 from bonuses.words import REFUSALS
 from core.lib import clock
 from core.lib.astana import month_of
-from core.staff.admin import ReadOnlyAdmin
+from core.staff.admin import ReadOnlyAdmin, WordsFilter
 
 
 class PayableInline(TabularInline):
@@ -115,34 +115,16 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         return entry.reason_in_words
 
 
-class RefusalFilter(admin.SimpleListFilter):
+class RefusalFilter(WordsFilter):
     """By what a debit was refused for, in words."""
 
-    title = _("refusal")
-    parameter_name = "refusal"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The refusals there are."""
-        return list(REFUSALS.items())
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Those refused for it."""
-        return queryset.filter(refusal=self.value()) if self.value() else queryset
+    title, parameter_name, words = _("refusal"), "refusal", REFUSALS
 
 
-class ServiceFilter(admin.SimpleListFilter):
+class ServiceFilter(WordsFilter):
     """By what was to be paid for, in words."""
 
-    title = _("service")
-    parameter_name = "service"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The services there are."""
-        return list(PayableService.Service.choices)
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Those for it."""
-        return queryset.filter(service=self.value()) if self.value() else queryset
+    title, parameter_name, words = _("service"), "service", dict(PayableService.Service.choices)
 
 
 @admin.register(Debit)

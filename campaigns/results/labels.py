@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from campaigns.models import Campaign
 from campaigns.results.figures import DIMENSIONS, Figures, Tally
 from campaigns.results.publishing import PARTED, Published
-from core.lib import astana
+from core.staff.dates import instant
 from enrollment.models import Channel, Language, Town
 from messaging.kinds import WHY
 from messaging.models import Message
@@ -109,7 +109,7 @@ def exact_rows(campaign: Campaign, figures: Figures, counted_at: datetime) -> It
         for (state, why), count in sorted(figures.reasons[offer].items(), key=lambda one: -one[1]):
             yield [told, _("not delivered, why"), reason(state, why), count]
     yield [_("all offers"), "", _("holdout"), figures.held_out]
-    yield [_("all offers"), "", _("counted at"), f"{counted_at.astimezone(astana.ZONE):%d.%m.%Y %H:%M}"]
+    yield [_("all offers"), "", _("counted at"), instant(counted_at)]
 
 
 def _counts(tally: Tally, measures: list[str]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from core.access import audit
 from core.lib import clock
 from core.lib.errors import Refusal
 from core.lib.in_order import in_order
-from core.staff.pages import framed, page
+from core.staff.pages import StaffRequest, framed, page
 from enrollment.audience import definition, registry, selection
 from enrollment.audience.condition import Audience, Choice, Field, Number, YesNo
 from enrollment.audience.selection import Counts
@@ -156,7 +156,7 @@ class CountForm(forms.Form):
 
 @page(_SEE)
 @require_POST  # a definition may be longer than an address; nothing is changed
-def count(request: HttpRequest) -> HttpResponse:
+def count(request: StaffRequest) -> HttpResponse:
     """How many the form's people are, as a piece of the page."""
     form, asked = AudienceForm(request.POST, initial=_unsaved(request)), CountForm(request.POST)
     if not (form.is_valid() and asked.is_valid()):
@@ -173,7 +173,7 @@ def count(request: HttpRequest) -> HttpResponse:
     return render(request, "audiences/count.html", context)
 
 
-def _unsaved(request: HttpRequest) -> dict[str, Any]:
+def _unsaved(request: StaffRequest) -> dict[str, Any]:
     """So that a saved audience's tariff that no line has any more can still be counted."""
     choices = [field for field in registry.fields().values() if isinstance(field, Choice) and field.is_open]
     return {field.name: request.POST.getlist(field.name) for field in choices}
@@ -198,20 +198,20 @@ class NameForm(forms.ModelForm):
 
 @page(_SEE, _ADD)
 @require_http_methods(["GET", "HEAD", "POST"])
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: StaffRequest) -> HttpResponse:
     """Build an audience that is not there yet."""
     return _build(request, SavedAudience(), may_save=True)
 
 
 @page(_SEE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def one(request: HttpRequest, audience_id: int) -> HttpResponse:
+def one(request: StaffRequest, audience_id: int) -> HttpResponse:
     """Look at a saved audience, or change it; campaigns keep what it was when they were saved."""
     saved = get_object_or_404(SavedAudience, pk=audience_id)
     return _build(request, saved, may_save=request.user.has_perm(_CHANGE))
 
 
-def _build(request: HttpRequest, saved: SavedAudience, *, may_save: bool) -> HttpResponse:
+def _build(request: StaffRequest, saved: SavedAudience, *, may_save: bool) -> HttpResponse:
     posted = request.POST if request.method == "POST" and may_save else None
     form = AudienceForm(posted, initial=saved.definition)
     named = NameForm(posted, instance=saved)
@@ -232,8 +232,8 @@ def _build(request: HttpRequest, saved: SavedAudience, *, may_save: bool) -> Htt
 
 
 @transaction.atomic
-def _save(saved: SavedAudience, audience: Audience, request: HttpRequest) -> None:
-    by, now = f"staff:{request.user.get_username()}", clock.now()
+def _save(saved: SavedAudience, audience: Audience, request: StaffRequest) -> None:
+    by, now = request.by, clock.now()
     action = "change_audience" if saved.pk else "create_audience"
     if saved.pk is None:
         saved.created_by, saved.created_at = by, now

@@ -6,14 +6,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin, StackedInline
+from unfold.admin import StackedInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from campaigns.campaign import lifecycle
@@ -21,16 +19,13 @@ from campaigns.models import Campaign, Offer, Variant
 from campaigns.offers import variants
 from core.access import audit
 from core.lib import clock
+from core.staff.admin import WithPage
+from core.staff.pages import actor
 from enrollment.models import Channel
 from messaging import texts
 
 State = Campaign.State
 _TEXTS = ("text_kk", "text_ru", "text_en")
-
-
-def page_of(campaign: Campaign) -> str:
-    """The address of the campaign's own page (campaigns.staff.campaigns)."""
-    return reverse("campaign:page", args=[campaign.pk])
 
 
 def _orders() -> list[tuple[str, str]]:
@@ -157,7 +152,7 @@ class VariantInline(StackedInline):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ModelAdmin):
+class CampaignAdmin(WithPage):
     """Drafts are written here; from the launch on a campaign has its page, and nothing of it can be changed."""
 
     form = CampaignForm
@@ -166,13 +161,17 @@ class CampaignAdmin(ModelAdmin):
     list_filter = ["state"]
     search_fields = ["name"]
     ordering = ["-created_at", "-pk"]
-    actions = None  # a launched one is never deleted, in bulk neither
     fieldsets = [
         (None, {"fields": ["name", "saved_audience", "channels"]}),
         (gettext_lazy("When and how fast"), {"fields": ["starts_at", "ends_at",
                                                         ("rate_per_minute", "daily_budget"), "is_carried"]}),
         (gettext_lazy("To learn from it"), {"fields": [("holdout", "exploration")]}),
     ]  # fmt: skip
+
+    @staticmethod
+    def page_of(obj: Campaign) -> str:
+        """See campaigns.staff.campaigns."""
+        return reverse("campaign:page", args=[obj.pk])
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         """Only a draft can be changed."""
@@ -182,26 +181,9 @@ class CampaignAdmin(ModelAdmin):
         """Only a draft can be deleted."""
         return super().has_delete_permission(request, obj) and obj is not None and obj.state == State.DRAFT
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Change a draft, locked, lest it be launched meanwhile; show any other on its page."""
-        with transaction.atomic():
-            if object_id and object_id.isdecimal() and self.has_view_permission(request):
-                found = Campaign.objects.filter(pk=int(object_id))
-                campaign = (found.select_for_update() if request.method == "POST" else found).first()
-                if campaign is not None and not self.has_change_permission(request, campaign):
-                    return redirect(page_of(campaign))
-            answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-            return answer
-
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
         """Save it with its audience as it is now, and record who did."""
-        by, now = f"staff:{request.user.get_username()}", clock.now()
+        by, now = actor(request), clock.now()
         if not change:
             obj.created_by, obj.created_at = by, now
         obj.audience = obj.saved_audience.definition if obj.saved_audience else {}
@@ -213,11 +195,3 @@ class CampaignAdmin(ModelAdmin):
             details={"changed": form.changed_data, "audience": obj.audience},
             now=now,
         )
-
-    def response_post_save_add(self, request: HttpRequest, obj: Campaign) -> HttpResponse:
-        """Go on to its page, where it is looked at and launched."""
-        return redirect(page_of(obj))
-
-    def response_post_save_change(self, request: HttpRequest, obj: Campaign) -> HttpResponse:
-        """Go on to its page."""
-        return redirect(page_of(obj))

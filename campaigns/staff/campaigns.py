@@ -1,17 +1,16 @@
 """A campaign's page: whom it is for, what a launch would do, the launch itself, and how far it is."""
 
-from collections.abc import Callable
-from datetime import datetime
+from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
 from django.core.cache import cache
 from django.db import connection
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -21,8 +20,9 @@ from campaigns.portal import preview
 from campaigns.staff import audiences
 from core.lib import astana, clock
 from core.lib.errors import Refusal
-from core.staff import confirm
-from core.staff.pages import framed, page
+from core.staff.dates import instant
+from core.staff.pages import StaffRequest, framed, page
+from core.staff.state_actions import StateAction
 from enrollment.audience import definition
 from enrollment.audience.words import in_words
 from enrollment.models import Channel
@@ -37,7 +37,7 @@ MOVING = (State.SCHEDULED, State.RUNNING, State.PAUSED)
 
 @page(_SEE)
 @require_safe
-def look(request: HttpRequest, campaign_id: int) -> HttpResponse:
+def look(request: StaffRequest, campaign_id: int) -> HttpResponse:
     """Everything about it on one page."""
     campaign = get_object_or_404(Campaign.objects.select_related("saved_audience"), pk=campaign_id)
     may_act = request.user.has_perm(_CHANGE)
@@ -48,7 +48,7 @@ def look(request: HttpRequest, campaign_id: int) -> HttpResponse:
         campaign=campaign,
         parts=_parts(campaign),
         variants=[(variant, _phones(variant)) for variant in _variants(campaign)],
-        actions=[name for name, act in ACTIONS.items() if may_act and campaign.state in act.states],
+        actions=[name for name, action in ACTIONS.items() if may_act and campaign.state in action.states],
         may_edit=may_act and campaign.state == State.DRAFT,
         is_moving=campaign.state in MOVING,
         **(_progress(campaign) if campaign.launched_at else {}),
@@ -57,7 +57,7 @@ def look(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 @page(_SEE)
 @require_safe
-def forecast(request: HttpRequest, campaign_id: int) -> HttpResponse:
+def forecast(request: StaffRequest, campaign_id: int) -> HttpResponse:
     """What a launch would do now, or everything that is in its way: a piece of the page, for it takes a moment."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
     try:
@@ -70,22 +70,13 @@ def forecast(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 @page(_SEE)
 @require_safe
-def progress(request: HttpRequest, campaign_id: int) -> HttpResponse:
+def progress(request: StaffRequest, campaign_id: int) -> HttpResponse:
     """How far it is; when its state is another than the page knows, the page comes anew."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
     if request.GET.get("state") != campaign.state:
         return HttpResponseClientRefresh()
     context = {"campaign": campaign, "is_moving": campaign.state in MOVING, **_progress(campaign)}
     return render(request, "campaigns/progress.html", context)
-
-
-class Act:
-    """Something done to a campaign: in which states, what is asked before it, by which operation."""
-
-    def __init__(
-        self, operation: Callable[..., Any], *states: str, does: Callable[[], str], what: Callable[[Campaign], str]
-    ) -> None:
-        self.operation, self.states, self.does, self.what = operation, states, does, what
 
 
 def _what_launching_does(campaign: Campaign) -> str:
@@ -97,66 +88,45 @@ def _what_launching_does(campaign: Campaign) -> str:
     ) % {
         "messages": localize(told.counts.reachable, use_l10n=True),
         "segments": localize(told.segments, use_l10n=True),
-        "starts": _local(max(campaign.starts_at, clock.now())),
+        "starts": instant(max(campaign.starts_at, clock.now())),
     }
 
 
+_action = partial(StateAction, wrong_state=lifecycle.WrongState)
 ACTIONS = {
-    "launch": Act(lifecycle.launch, State.DRAFT, does=lambda: _("Launch"), what=_what_launching_does),
-    "pause": Act(
-        lifecycle.pause,
-        State.SCHEDULED,
-        State.RUNNING,
-        does=lambda: _("Pause"),
-        what=lambda _campaign: _("Nothing more of it leaves until it is resumed. What the network has is delivered."),
+    "launch": _action(
+        operation=lifecycle.launch, states=(State.DRAFT,), does=gettext_lazy("Launch"), what=_what_launching_does
     ),
-    "resume": Act(
-        lifecycle.resume,
-        State.PAUSED,
-        does=lambda: _("Resume"),
-        what=lambda _campaign: _("It goes on where it stood; nobody gets it twice."),
+    "pause": _action(
+        operation=lifecycle.pause,
+        states=(State.SCHEDULED, State.RUNNING),
+        does=gettext_lazy("Pause"),
+        what=gettext_lazy("Nothing more of it leaves until it is resumed. What the network has is delivered."),
     ),
-    "cancel": Act(
-        lifecycle.cancel,
-        State.DRAFT,
-        *MOVING,
-        does=lambda: _("Cancel the campaign"),
-        what=lambda _campaign: _("It ends now, and messages that have not left are cancelled. This cannot be undone."),
+    "resume": _action(
+        operation=lifecycle.resume,
+        states=(State.PAUSED,),
+        does=gettext_lazy("Resume"),
+        what=gettext_lazy("It goes on where it stood; nobody gets it twice."),
+    ),
+    "cancel": _action(
+        operation=lifecycle.cancel,
+        states=(State.DRAFT, *MOVING),
+        does=gettext_lazy("Cancel the campaign"),
+        what=gettext_lazy("It ends now, and messages that have not left are cancelled. This cannot be undone."),
+        is_dangerous=True,
     ),
 }
 
 
 @page(_SEE, _CHANGE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def act(request: HttpRequest, campaign_id: int, name: str) -> HttpResponse:
-    """Ask, and when the form is posted do it; a refusal is told on the campaign's page."""
+def act(request: StaffRequest, campaign_id: int, name: str) -> HttpResponse:
+    """Launch, pause, resume or cancel it."""
     if name not in ACTIONS:
         raise Http404
     campaign = get_object_or_404(Campaign, pk=campaign_id)
-    asked, back = ACTIONS[name], reverse("campaign:page", args=[campaign.pk])
-    try:
-        if request.method != "POST":
-            return confirm.ask(
-                admin.site._registry[Campaign],
-                request,
-                campaign,
-                does=asked.does(),
-                what=_allowed(asked, campaign),
-                is_dangerous=name == "cancel",
-                back=back,
-            )
-        asked.operation(campaign=campaign, by=f"staff:{request.user.get_username()}", now=clock.now())
-        messages.success(request, _("Done: %(what)s.") % {"what": asked.does()})
-    except Refusal as refusal:
-        messages.error(request, str(refusal))
-    return redirect(back)
-
-
-def _allowed(asked: Act, campaign: Campaign) -> str:
-    """What will happen. Raises the refusal that the operation would."""
-    if campaign.state not in asked.states:
-        raise lifecycle.WrongState(state=campaign.get_state_display())
-    return asked.what(campaign)
+    return ACTIONS[name].run(request, back=reverse("campaign:page", args=[campaign.pk]), campaign=campaign)
 
 
 def _variants(campaign: Campaign) -> list[Variant]:
@@ -176,19 +146,19 @@ def _parts(campaign: Campaign) -> list[tuple[str, str]]:
     return [
         (_("audience"), _sentence(campaign)),
         (_("channels, in order"), _(", else ").join(str(Channel(code).label) for code in campaign.channels)),
-        (_("starts"), _local(campaign.starts_at)),
-        (_("ends"), _local(campaign.ends_at)),
+        (_("starts"), instant(campaign.starts_at)),
+        (_("ends"), instant(campaign.ends_at)),
         (_("pace"), _pace(campaign)),
         (_("what cannot leave by 21:00"), _("leaves the next day") if campaign.is_carried else _("expires")),
         (_("holdout"), f"{campaign.holdout} %"),
         (_("exploration"), f"{campaign.exploration} %"),
-        (_("made by"), f"{campaign.created_by}, {_local(campaign.created_at)}"),
+        (_("made by"), f"{campaign.created_by}, {instant(campaign.created_at)}"),
         *(
-            [(_("launched by"), f"{campaign.launched_by}, {_local(campaign.launched_at)}")]
+            [(_("launched by"), f"{campaign.launched_by}, {instant(campaign.launched_at)}")]
             if campaign.launched_at
             else []
         ),
-        *([(_("finished at"), _local(campaign.finished_at))] if campaign.finished_at else []),
+        *([(_("finished at"), instant(campaign.finished_at))] if campaign.finished_at else []),
     ]
 
 
@@ -209,10 +179,6 @@ def _pace(campaign: Campaign) -> str:
     if campaign.daily_budget is None:
         return fastest
     return _("%(pace)s, at most %(budget)s a day") % {"pace": fastest, "budget": campaign.daily_budget}
-
-
-def _local(at: datetime) -> str:
-    return f"{at.astimezone(astana.ZONE):%d.%m.%Y %H:%M}"
 
 
 def _progress(campaign: Campaign) -> dict[str, Any]:

@@ -8,16 +8,17 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextareaWidget
 
-from campaigns.models import Category, Partner, PartnerMember
+from campaigns.models import Category, Invitation, Partner, PartnerMember
 from campaigns.partners import accounts
 from campaigns.portal import mail
 from core.access import audit
 from core.lib import clock
-from core.lib.errors import Refusal
-from core.staff.admin import ReadOnlyAdmin
+from core.staff.admin import ReadOnlyAdmin, ReadOnlyInline, Undeletable
+from core.staff.pages import actor
+from core.staff.state_actions import refusals_told
 
 _HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
@@ -63,27 +64,20 @@ class PartnerForm(forms.ModelForm):
         fields = ["name", "slug", "is_active", "hosts", "price"]
 
 
-class PeopleInline(TabularInline):
-    """Who acts for it; invited and removed in the portal."""
+class PeopleInline(ReadOnlyInline):
+    """Who acts for it; invited and removed by its owners, in the portal."""
 
     model = PartnerMember
-    fields = readonly_fields = ["user", "role", "joined_at"]
-    extra = 0
-    can_delete = False
+    fields = ["user", "role", "joined_at"]
     verbose_name_plural = _("its people")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """They are invited."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Its owners see to it."""
-        return False
 
 
 @admin.register(Partner)
-class PartnerAdmin(ModelAdmin):
-    """A firm, the addresses its links may lead to, what a delivered message costs it."""
+class PartnerAdmin(Undeletable, ModelAdmin):
+    """A firm, the addresses its links may lead to, what a delivered message costs it.
+
+    It is made inactive instead of deleted: its offers and its bill stay.
+    """
 
     form = PartnerForm
     list_display = ["name", "slug", "is_active", "price"]
@@ -103,26 +97,21 @@ class PartnerAdmin(ModelAdmin):
             self._invite(request, obj, form.cleaned_data["owner"])
 
     def _invite(self, request: HttpRequest, partner: Partner, email: str) -> None:
-        by, now = f"staff:{request.user.get_username()}", clock.now()
-        try:
+        with refusals_told(request):
             invitation, token = accounts.invite(
-                partner=partner, email=email, role=PartnerMember.Role.OWNER, by=by, now=now
+                partner=partner, email=email, role=PartnerMember.Role.OWNER, by=actor(request), now=clock.now()
             )
-        except Refusal as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return
+            transaction.on_commit(lambda: self._send(request, invitation, token))  # the link is good only then
 
-        def send() -> None:
-            if mail.send_invitation(request, of=invitation, token=token):
-                self.message_user(request, _("The invitation is on its way to %(email)s.") % {"email": email})
-            else:
-                told = _("The mail could not be sent. Invite the same address again in a minute.")
-                self.message_user(request, told, messages.ERROR)
-
-        transaction.on_commit(send)  # the link is good only then
+    def _send(self, request: HttpRequest, invitation: Invitation, token: str) -> None:
+        if mail.send_invitation(request, of=invitation, token=token):
+            told = _("The invitation is on its way to %(email)s.") % {"email": invitation.email}
+            messages.success(request, told)
+        else:
+            messages.error(request, _("The mail could not be sent. Invite the same address again in a minute."))
 
     def _save(self, request: HttpRequest, obj: Partner, form: Any, change: bool) -> None:
-        by, now = f"staff:{request.user.get_username()}", clock.now()
+        by, now = actor(request), clock.now()
         if not change:
             made = accounts.create(name=obj.name, slug=obj.slug, hosts=obj.hosts, price=obj.price, by=by, now=now)
             obj.pk, obj.created_at, obj._state.adding = made.pk, made.created_at, False
@@ -136,10 +125,6 @@ class PartnerAdmin(ModelAdmin):
             details={"changed": form.changed_data},
             now=now,
         )
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """It is made inactive instead: its offers and its bill stay."""
-        return False
 
 
 @admin.register(Category)

@@ -4,11 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin
-from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -20,6 +18,7 @@ from campaigns.results import figures, labels, store
 from campaigns.results.figures import Compared, Figures, Tally
 from core.lib import clock
 from core.staff import tables
+from core.staff.pages import StaffRequest, framed, page
 
 _SEE = "campaigns.view_campaign"
 _A_PAGE = 30
@@ -31,34 +30,36 @@ def _launched() -> QuerySet[Campaign]:
     return Campaign.objects.filter(launched_at__isnull=False)
 
 
+@page(_SEE)
 @require_safe
-def list_page(request: HttpRequest) -> HttpResponse:
+def index(request: StaffRequest) -> HttpResponse:
     """The campaigns that were launched, the newest first."""
     found = Paginator(_launched().order_by("-starts_at", "-pk"), _A_PAGE).get_page(request.GET.get("page"))
-    context = {**admin.site.each_context(request), "title": _("Results"), "page": found}
-    return render(request, "results/list.html", context)
+    return framed(request, "results/list.html", title=_("Results"), page=found)
 
 
+@page(_SEE)
 @require_safe
-def page(request: HttpRequest, pk: int) -> HttpResponse:
+def look(request: StaffRequest, pk: int) -> HttpResponse:
     """One campaign's results; `offer` in the query narrows the parts to one of its offers.
 
     A large campaign's are those counted last; the page then has them counted anew and opens again.
     """
     campaign = get_object_or_404(_launched(), pk=pk)
     known = store.known(campaign, now=clock.now())
-    context = {
-        **admin.site.each_context(request),
-        "title": _("Results: %(campaign)s") % {"campaign": campaign},
-        "campaign": campaign,
-        "known": known,
+    return framed(
+        request,
+        "results/page.html",
+        title=_("Results: %(campaign)s") % {"campaign": campaign},
+        campaign=campaign,
+        known=known,
         **(_figures(campaign, known.figures, request.GET.get("offer", "")) if known.figures else {}),
-    }
-    return render(request, "results/page.html", context)
+    )
 
 
+@page(_SEE)
 @require_POST
-def count(request: HttpRequest, pk: int) -> HttpResponse:
+def count(request: StaffRequest, pk: int) -> HttpResponse:
     """Count a large campaign anew, then open its page again; a bar while somebody else counts."""
     campaign = get_object_or_404(_launched(), pk=pk)
     if store.count_anew(campaign=campaign, now=clock.now()):
@@ -142,19 +143,13 @@ def _compared(found: Compared | None) -> dict[str, Any] | None:
     }
 
 
+@page(_SEE)
 @require_safe
-def export(request: HttpRequest, pk: int, kind: str) -> HttpResponseBase:
+def export(request: StaffRequest, pk: int, kind: str) -> HttpResponseBase:
     """All figures of a campaign as a file, and when they were counted; the page while there are none."""
     campaign = get_object_or_404(_launched(), pk=pk)
     known = store.known(campaign, now=clock.now())
     if known.figures is None or known.counted_at is None:
         return redirect("results:page", pk)
     rows, name = labels.exact_rows(campaign, known.figures, known.counted_at), f"campaign-{campaign.pk}"
-    return tables.as_csv(rows, name=name) if kind == "csv" else tables.as_xlsx(rows, name=name)
-
-
-def _guarded(view: Any) -> Any:
-    return admin.site.admin_view(permission_required(_SEE, raise_exception=True)(view))
-
-
-list_view, page_view, export_view, count_view = (_guarded(view) for view in (list_page, page, export, count))
+    return tables.answer(rows, kind=kind, name=name)

@@ -6,8 +6,8 @@ from campaigns.staff import results
 
 app_name = "results"
 urlpatterns = [
-    path("", results.list_view, name="list"),
-    path("<int:pk>/", results.page_view, name="page"),
-    path("<int:pk>/count/", results.count_view, name="count"),
-    re_path(r"^(?P<pk>\d+)/results\.(?P<kind>csv|xlsx)$", results.export_view, name="export"),
+    path("", results.index, name="list"),
+    path("<int:pk>/", results.look, name="page"),
+    path("<int:pk>/count/", results.count, name="count"),
+    re_path(r"^(?P<pk>\d+)/results\.(?P<kind>csv|xlsx)$", results.export, name="export"),
 ]

@@ -1,91 +1,104 @@
 """API clients with their keys, and the audit trail."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import action
 
 from core.access import actions, keys
 from core.access.models import ApiClient, ApiKey, AuditEvent
-from core.lib import clock
 from core.lib.errors import Refusal
-from core.staff import confirm
-from core.staff.admin import ReadOnlyAdmin
+from core.staff.admin import ReadOnlyAdmin, ReadOnlyInline
+from core.staff.state_actions import WithActions, admin_action
+
+_CHANGE = "access.change_apiclient"
 
 
-class KeyInline(TabularInline):
-    """The client's keys; secrets are shown once, when issued."""
+class KeyInline(ReadOnlyInline):
+    """The client's keys; secrets are shown once, by the action that issues them."""
 
     model = ApiKey
-    extra = 0
-    fields = readonly_fields = ["key_id", "slot", "created_at", "revoked_at"]
-    can_delete = False
+    fields = ["key_id", "slot", "created_at", "revoked_at"]
 
-    def has_add_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
-        """Issued by the action, which tells the secret."""
-        return False
+
+class NoLiveKey(Refusal):
+    """There is nothing to revoke."""
+
+    code = "no_live_key"
+    sentence = _("There is no live key.")
+
+
+class KeyNotLive(Refusal):
+    """It was revoked between the question and the answer."""
+
+    code = "key_not_live"
+    sentence = _("This key is not live any more.")
+
+
+class KeyForm(forms.Form):
+    """The key that was asked about: by the time the form comes, a newer one may be the oldest."""
+
+    key = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+def _live_keys(client: ApiClient) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(client=client, revoked_at=None).order_by("created_at", "pk")
+
+
+def _oldest(client: ApiClient) -> dict[str, Any]:
+    return {"key": _live_keys(client).values_list("key_id", flat=True).first()}
+
+
+def _what_revoking_does(client: ApiClient) -> str:
+    key_id = _oldest(client)["key"]
+    if key_id is None:
+        raise NoLiveKey
+    what = _("Key %(id)s of %(client)s is revoked: calls with it are refused from then on. This cannot be undone.")
+    return what % {"id": key_id, "client": client}
+
+
+def _revoke(*, client: ApiClient, key: str, **who: Any) -> ApiKey:
+    found = _live_keys(client).filter(key_id=key).first()
+    if found is None:
+        raise KeyNotLive
+    return keys.revoke(key=found, **who)
 
 
 @admin.register(ApiClient)
-class ApiClientAdmin(ModelAdmin):
+class ApiClientAdmin(WithActions):
     """Machines that call us."""
 
     list_display = ["name", "kind", "proof", "is_active", "created_at"]
     list_filter = ["kind", "is_active"]
     inlines = [KeyInline]
     actions_detail = ["issue_key", "revoke_oldest_key"]
-
-    @action(description=_("Issue a key"), permissions=["keys"])
-    def issue_key(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Show a new key's secret, this once."""
-        client = confirm.subject(self, request, object_id)
-        if request.method != "POST":
-            what = _("%(client)s gets another key. Its secret is shown once, on the next page.") % {"client": client}
-            return confirm.ask(self, request, client, does=_("Issue a key"), what=what)
-        try:
-            key, secret = keys.issue(client=client, by=f"staff:{request.user}", now=clock.now())
-            text = _("Key id: %(id)s. Secret, shown this once: %(secret)s")
-            messages.warning(request, text % {"id": key.key_id, "secret": secret})
-        except Refusal as refusal:
-            messages.error(request, str(refusal))
-        return redirect(confirm.page_of(client))
-
-    @action(description=_("Revoke the oldest key"), permissions=["keys"])
-    def revoke_oldest_key(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """End the older of the live keys: the one that was asked about, though a newer one may be the older by now."""
-        client = confirm.subject(self, request, object_id)
-        live = ApiKey.objects.filter(client=client, revoked_at=None).order_by("created_at", "pk")
-        if request.method != "POST":
-            return self._ask_to_revoke(request, client, live.first())
-        key = live.filter(key_id=request.POST.get("key", "")).first()
-        if key is None:
-            messages.info(request, _("This key is not live any more."))
-        else:
-            keys.revoke(key=key, by=f"staff:{request.user}", now=clock.now())
-            messages.success(request, _("Key %(id)s is revoked.") % {"id": key.key_id})
-        return redirect(confirm.page_of(client))
-
-    def _ask_to_revoke(self, request: HttpRequest, client: ApiClient, key: ApiKey | None) -> HttpResponse:
-        if key is None:
-            messages.info(request, _("There is no live key."))
-            return redirect(confirm.page_of(client))
-        what = _("Key %(id)s of %(client)s is revoked: calls with it are refused from then on. This cannot be undone.")
-        return confirm.ask(
-            self,
-            request,
-            client,
-            does=_("Revoke the oldest key"),
-            what=what % {"id": key.key_id, "client": client},
-            is_dangerous=True,
-            key=key.key_id,
-        )
-
-    def has_keys_permission(self, request: HttpRequest, object_id: object = None) -> bool:
-        """Whoever may change clients."""
-        return request.user.has_perm("access.change_apiclient")
+    issue_key = admin_action(
+        _CHANGE,
+        "client",
+        operation=keys.issue,
+        does=_("Issue a key"),
+        what=lambda client: (
+            _("%(client)s gets another key. Its secret is shown once, on the next page.") % {"client": client}
+        ),
+        done=lambda issued: (
+            _("Key id: %(id)s. Secret, shown this once: %(secret)s") % {"id": issued[0].key_id, "secret": issued[1]}
+        ),
+        level=messages.WARNING,
+    )
+    revoke_oldest_key = admin_action(
+        _CHANGE,
+        "client",
+        operation=_revoke,
+        does=_("Revoke the oldest key"),
+        what=_what_revoking_does,
+        done=lambda key: _("Key %(id)s is revoked.") % {"id": key.key_id},
+        form=KeyForm,
+        initial=_oldest,
+        is_dangerous=True,
+    )
 
 
 @admin.register(AuditEvent)

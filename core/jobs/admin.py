@@ -1,29 +1,17 @@
 """What the clock made us do."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from core.jobs.models import JobRun
 from core.jobs.names import NAMES
-from core.staff.admin import ReadOnlyAdmin
+from core.staff.admin import ReadOnlyAdmin, WordsFilter
 
 
-class JobFilter(admin.SimpleListFilter):
+class JobFilter(WordsFilter):
     """By the job, in words."""
 
-    title = _("job")
-    parameter_name = "name"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The jobs there are."""
-        return list(NAMES.items())
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Those of the job."""
-        return queryset.filter(name=self.value()) if self.value() else queryset
+    title, parameter_name, words = _("job"), "name", NAMES
 
 
 @admin.register(JobRun)

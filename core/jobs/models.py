@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from core.jobs.names import NAMES
-from core.lib import astana
+from core.staff import dates
 
 
 class JobRun(models.Model):
@@ -55,7 +55,7 @@ class JobRun(models.Model):
         """The slot as people read it: a day, or an hour in Astana; as it stands where it is neither."""
         try:
             if "T" in self.slot:
-                return f"{datetime.fromisoformat(self.slot).astimezone(astana.ZONE):%d.%m.%Y %H:%M}"
-            return f"{date.fromisoformat(self.slot):%d.%m.%Y}"
+                return dates.instant(datetime.fromisoformat(self.slot))
+            return dates.day(date.fromisoformat(self.slot))
         except ValueError:
             return self.slot

@@ -1,15 +1,18 @@
 """Admin pages that only show, and lists of tables with millions of rows."""
 
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
-from django.utils.functional import cached_property
-from unfold.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.functional import Promise, cached_property
+from unfold.admin import ModelAdmin, TabularInline
 
 
 class EstimatedPaginator(Paginator):
@@ -60,19 +63,85 @@ def _can_be(queryset: QuerySet[Any], asked: dict[str, str]) -> bool:
     return True
 
 
-class ReadOnlyAdmin(LargeTableAdmin):
+class WordsFilter(admin.SimpleListFilter):
+    """Filters a column of codes (`parameter_name`), which people read in words."""
+
+    words: Mapping[str, str | Promise]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """All codes there are, with their words."""
+        return list(self.words.items())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """The rows of the chosen code."""
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
+
+
+class Undeletable:
+    """Rows that others refer to: they stay."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody's."""
+        return False
+
+
+class Fixed(Undeletable):
+    """Rows that are there from the beginning or made by operations alone; each can be changed."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody's."""
+        return False
+
+
+class ReadOnly(Fixed):
     """Looked at, never changed by hand: what happened stays as it happened."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody's."""
+        return False
+
+
+class ReadOnlyAdmin(ReadOnly, LargeTableAdmin):
+    """A list that only shows."""
 
     actions = None
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are made by operations alone."""
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """History is not edited."""
-        return False
+class ReadOnlyInline(ReadOnly, TabularInline):
+    """Rows that belong to a page's object, only shown."""
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """History is not deleted."""
-        return False
+    extra = 0
+
+
+class WithPage(ModelAdmin):
+    """A form for drafts; whatever cannot be changed is shown on a page of its own (`page_of`)."""
+
+    actions = None  # what is launched is never deleted, in bulk neither
+
+    @staticmethod
+    def page_of(obj: Any) -> str:
+        """The address of the object's own page."""
+        raise NotImplementedError
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Change it locked: else it could be launched between the check and the save."""
+        with transaction.atomic():
+            if object_id and object_id.isdecimal() and self.has_view_permission(request):
+                rows = self.model._default_manager.filter(pk=int(object_id))
+                obj = (rows.select_for_update(of=["self"]) if request.method == "POST" else rows).first()
+                if obj is not None and not self.has_change_permission(request, obj):
+                    return redirect(self.page_of(obj))
+            answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+            return answer
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """Go on to its page, where it is looked at and launched."""
+        return redirect(self.page_of(obj))
+
+    response_post_save_change = response_post_save_add

@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.decorators import action
 
-from core.lib import clock, gsm
-from core.staff import confirm
-from core.staff.admin import ReadOnlyAdmin
+from core.lib import gsm
+from core.lib.errors import Refusal
+from core.staff.admin import ReadOnlyAdmin, Undeletable
+from core.staff.state_actions import WithActions, admin_action, subject
 from enrollment import operations
 from enrollment.models import (
     ConsentEvent,
@@ -100,14 +100,55 @@ class ConsentEventAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
 
 
+class PublishedAlready(Refusal):
+    """A published version is frozen."""
+
+    code = "consent_text_published"
+    sentence = _("This version is published already.")
+
+
+class TooLong(Refusal):
+    """Who joins would have to turn pages."""
+
+    code = "consent_text_too_long"
+    sentence = _("Too long for two USSD screens: %(languages)s")
+
+
+def _what_publishing_does(text: ConsentText) -> str:
+    """Raises PublishedAlready or TooLong."""
+    if text.published_at is not None:
+        raise PublishedAlready
+    long = [code for code in ("kk", "ru", "en") if len(gsm.pages(text.in_language(code), "0 …")) > _MOST_PAGES]
+    if long:
+        raise TooLong(languages=", ".join(long))
+    what = _(
+        "Whoever joins is shown %(text)s from then on, unless a newer version is published."
+        " It can no longer be changed."
+    )
+    return what % {"text": text}
+
+
+def _publish(*, text: ConsentText, **who: Any) -> None:
+    _what_publishing_does(text)
+    operations.publish_consent_text(text=text, **who)
+
+
 @admin.register(ConsentText)
-class ConsentTextAdmin(ModelAdmin):
+class ConsentTextAdmin(WithActions):
     """What is shown before agreeing; a published version is frozen, a correction is a new one."""
 
     list_display = ["version", "published_at", "text_ru"]
     readonly_fields = ["published_at"]
     ordering = ["-version"]
     actions_detail = ["publish"]
+    publish = admin_action(
+        "enrollment.change_consenttext",
+        "text",
+        operation=_publish,
+        does=_("Publish"),
+        what=_what_publishing_does,
+        done=_("Published: it is shown from now on."),
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: ConsentText | None = None) -> bool:
         """Only a draft can be changed."""
@@ -116,31 +157,6 @@ class ConsentTextAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: ConsentText | None = None) -> bool:
         """Only a draft can be deleted."""
         return super().has_delete_permission(request, obj) and obj is not None and obj.published_at is None
-
-    @action(description=_("Publish"), permissions=["publish"])
-    def publish(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Show this version from now on."""
-        text = confirm.subject(self, request, object_id)
-        long = [code for code in ("kk", "ru", "en") if len(gsm.pages(text.in_language(code), "0 …")) > _MOST_PAGES]
-        if text.published_at is not None:
-            messages.info(request, _("This version is published already."))
-        elif long:
-            messages.error(request, _("Too long for two USSD screens: %(languages)s") % {"languages": ", ".join(long)})
-        elif request.method != "POST":
-            what = _(
-                "Whoever joins is shown %(text)s from then on, unless a newer version is published."
-                " It can no longer be changed."
-            ) % {"text": text}
-            return confirm.ask(self, request, text, does=_("Publish"), what=what)
-        else:
-            by = f"staff:{request.user.get_username()}"
-            operations.publish_consent_text(text=text, by=by, now=clock.now())
-            messages.success(request, _("Published: it is shown from now on."))
-        return redirect(confirm.page_of(text))
-
-    def has_publish_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whoever may write one may publish one."""
-        return request.user.has_perm("enrollment.change_consenttext")
 
 
 @admin.register(DirectoryImport)
@@ -181,8 +197,8 @@ class FactForm(forms.ModelForm):
 
 
 @admin.register(Fact)
-class FactAdmin(ModelAdmin):
-    """What surveys may ask for good; its answers are words that audiences name."""
+class FactAdmin(Undeletable, ModelAdmin):
+    """What surveys may ask for good; its answers are words that members have given and audiences name."""
 
     form = FactForm
     list_display = ["code", "label", "values"]
@@ -191,10 +207,6 @@ class FactAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Fact | None = None) -> list[str]:
         """Saved audiences name it by its code."""
         return ["code"] if obj is not None else []
-
-    def has_delete_permission(self, request: HttpRequest, obj: Fact | None = None) -> bool:
-        """Members have answered it, and audiences name it."""
-        return False
 
 
 @admin.register(SavedAudience)
@@ -213,4 +225,4 @@ class SavedAudienceAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Changed there."""
-        return redirect("audiences:one", confirm.subject(self, request, object_id).pk)
+        return redirect("audiences:one", subject(self, request, object_id).pk)

@@ -10,7 +10,8 @@ from unfold.admin import ModelAdmin
 
 from core.access import audit
 from core.lib import clock, segments
-from core.staff.admin import ReadOnlyAdmin
+from core.staff.admin import Fixed, ReadOnlyAdmin, WordsFilter
+from core.staff.pages import actor
 from messaging import kinds, texts
 from messaging.models import (
     Attempt,
@@ -27,19 +28,10 @@ from messaging.staff import prompts
 __all__ = ["prompts"]  # registers prompts
 
 
-class WhyFilter(admin.SimpleListFilter):
+class WhyFilter(WordsFilter):
     """By the recorded reason of the state."""
 
-    title = _("reason of the state")
-    parameter_name = "why"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The reasons there are."""
-        return list(kinds.WHY.items())
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Those with the reason."""
-        return queryset.filter(why=self.value()) if self.value() else queryset
+    title, parameter_name, words = _("reason of the state"), "why", kinds.WHY
 
 
 @admin.register(Message)
@@ -124,8 +116,11 @@ class ServiceTextForm(forms.ModelForm):
 
 
 @admin.register(ServiceText)
-class ServiceTextAdmin(ModelAdmin):
-    """What the programme says of itself; kinds are the code's, texts are marketing's."""
+class ServiceTextAdmin(Fixed, ModelAdmin):
+    """What the programme says of itself; kinds are the code's, texts are marketing's.
+
+    A kind without code that says it would never be sent; one that is not wanted is switched off.
+    """
 
     form = ServiceTextForm
     list_display = ["told", "is_on", "channel", "text_ru", "sizes"]
@@ -153,20 +148,12 @@ class ServiceTextAdmin(ModelAdmin):
         """Save, and record what changed."""
         super().save_model(request, obj, form, change)
         audit.record(
-            by=f"staff:{request.user.get_username()}",
+            by=actor(request),
             action="change_service_text",
             subject=f"service_text:{obj.kind}",
             details={"changed": form.changed_data},
             now=clock.now(),
         )
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A kind without code that says it would never be sent."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """It is switched off instead."""
-        return False
 
 
 class PolicyForm(forms.ModelForm):
@@ -188,8 +175,8 @@ class PolicyForm(forms.ModelForm):
 
 
 @admin.register(SendingPolicy)
-class SendingPolicyAdmin(ModelAdmin):
-    """One row: the window, the days and the caps; narrower than the rules, never wider."""
+class SendingPolicyAdmin(Fixed, ModelAdmin):
+    """One row, without which nothing is sent: window, days and caps; narrower than the rules, never wider."""
 
     form = PolicyForm
     list_display = ["__str__", "is_paused", "offers_a_month", "offers_a_day", "surveys_a_month"]
@@ -198,25 +185,17 @@ class SendingPolicyAdmin(ModelAdmin):
         """Save, and record what changed."""
         super().save_model(request, obj, form, change)
         audit.record(
-            by=f"staff:{request.user.get_username()}",
+            by=actor(request),
             action="change_sending_policy",
             subject="sending",
             details={"changed": form.changed_data},
             now=clock.now(),
         )
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """There is one."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Without it nothing is sent."""
-        return False
-
 
 @admin.register(Stream)
-class StreamAdmin(ModelAdmin):
-    """Pace, pause, and what happens to what is late."""
+class StreamAdmin(Fixed, ModelAdmin):
+    """Pace, pause, and what happens to what is late; made by what sends through it, named by messages."""
 
     list_display = ["told", "message_class", "rate_per_minute", "is_carried", "is_paused"]
     list_filter = ["message_class", "is_paused"]
@@ -228,14 +207,6 @@ class StreamAdmin(ModelAdmin):
     def told(self, stream: Stream) -> str:
         """What it carries, in words where it is the programme's own."""
         return str(stream)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Streams are made by what sends through them."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Messages refer to it."""
-        return False
 
 
 @admin.register(SendingEpoch)

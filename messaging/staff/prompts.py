@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from core.lib import clock
 from core.lib.errors import Refusal
+from core.staff.pages import actor
 from messaging.models import IvrPrompt
 from messaging.prompts import sounds
 
@@ -95,17 +96,13 @@ class IvrPromptAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: IvrPrompt, form: PromptForm, change: bool) -> None:
         """Publish it."""
-        sounds.publish(obj, recording=form.cleaned_data["recording"], by=_by(request), now=clock.now())
+        sounds.publish(obj, recording=form.cleaned_data["recording"], by=actor(request), now=clock.now())
 
     def delete_model(self, request: HttpRequest, obj: IvrPrompt) -> None:
         """The sound goes too."""
-        sounds.withdraw(obj, by=_by(request), now=clock.now())
+        sounds.withdraw(obj, by=actor(request), now=clock.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[IvrPrompt]) -> None:
         """Each with its sound."""
         for prompt in queryset:
-            sounds.withdraw(prompt, by=_by(request), now=clock.now())
-
-
-def _by(request: HttpRequest) -> str:
-    return f"staff:{request.user.get_username()}"
+            sounds.withdraw(prompt, by=actor(request), now=clock.now())

@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin, messages
-from django.contrib.auth.decorators import permission_required
+from django.contrib import messages
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from core.lib import astana, clock
+from core.staff.pages import StaffRequest, framed, page
 from messaging import kinds, outbox, sql, window
 from messaging.models import Message, MessageClass, Stream, TransportHealth
 from messaging.sending import transports
@@ -35,47 +35,42 @@ class Backlog:
     is_held: bool  # paused, or this database may not send: it leaves at no hour that can be told
 
 
+@page(_SEE)
 @require_safe
-def page(request: HttpRequest) -> HttpResponse:
-    """Show it."""
+def look(request: StaffRequest) -> HttpResponse:
+    """All of it on one page."""
     now = clock.now()
     policy = outbox.policy()
     today = window.at(now, policy)
     may_send = sql.may_send(site=settings.SENDING_SITE)
-    context = {
-        **admin.site.each_context(request),
-        "title": _("Sending"),
-        "policy": policy,
-        "is_open": today.opens <= now < today.closes - window.LAST_CLAIM,
-        "opening": window.next_opening(now, policy, channel="ussd"),
-        "may_send": may_send,
-        "may_switch": request.user.has_perm(_CHANGE),
-        "states": _states(now),
-        "chart": json.dumps(_chart(now)),
-        "backlogs": _backlogs(now, today, is_stopped=policy.is_paused or not may_send),
-        "transports": _transports(now),
-    }
-    return render(request, "sending/page.html", context)
+    return framed(
+        request,
+        "sending/page.html",
+        title=_("Sending"),
+        policy=policy,
+        is_open=today.opens <= now < today.closes - window.LAST_CLAIM,
+        opening=window.next_opening(now, policy, channel="ussd"),
+        may_send=may_send,
+        may_switch=request.user.has_perm(_CHANGE),
+        states=_states(now),
+        chart=json.dumps(_chart(now)),
+        backlogs=_backlogs(now, today, is_stopped=policy.is_paused or not may_send),
+        transports=_transports(now),
+    )
 
 
+@page(_CHANGE)
 @require_POST
-def switch(request: HttpRequest) -> HttpResponse:
+def switch(request: StaffRequest) -> HttpResponse:
     """Pause everything, or let it go on."""
-    by, reason = f"staff:{request.user.get_username()}", request.POST.get("reason", "").strip()[:300]
+    reason = request.POST.get("reason", "").strip()[:300]
     if request.POST.get("to") == "pause":
-        outbox.pause(by=by, now=clock.now(), reason=reason)
+        outbox.pause(by=request.by, now=clock.now(), reason=reason)
         messages.warning(request, _("Everything is paused; nothing more leaves."))
     else:
-        outbox.resume(by=by, now=clock.now(), reason=reason)
+        outbox.resume(by=request.by, now=clock.now(), reason=reason)
         messages.success(request, _("Sending goes on."))
     return redirect("sending:page")
-
-
-def _guarded(view: Any, permission: str) -> Any:
-    return admin.site.admin_view(permission_required(permission, raise_exception=True)(view))
-
-
-page_view, switch_view = _guarded(page, _SEE), _guarded(switch, _CHANGE)
 
 
 def _states(now: datetime) -> list[tuple[str, str, int]]:

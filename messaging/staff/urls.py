@@ -6,6 +6,6 @@ from messaging.staff import sending
 
 app_name = "sending"
 urlpatterns = [
-    path("", sending.page_view, name="page"),
-    path("switch/", sending.switch_view, name="switch"),
+    path("", sending.look, name="page"),
+    path("switch/", sending.switch, name="switch"),
 ]

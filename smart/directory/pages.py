@@ -1,22 +1,21 @@
 """Directory imports in the back office: upload, see what would change, confirm, watch."""
 
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from django import forms
-from django.conf import settings
-from django.contrib import admin, messages
-from django.contrib.auth.decorators import permission_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import FileResponse, Http404, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from core.lib import clock
 from core.lib.errors import Refusal
+from core.staff import tables
+from core.staff.pages import StaffRequest, framed, page
+from core.staff.state_actions import refusals_told
 from enrollment.directory import operations
 from enrollment.models import DirectoryImport
 from smart.directory import imports
@@ -70,21 +69,8 @@ class AllowForm(forms.Form):
         return ending
 
 
-def page(permission: str) -> Any:
-    """A page of the back office for those who may."""
-
-    def wrap(view: Any) -> Any:
-        return admin.site.admin_view(permission_required(permission, raise_exception=True)(view))
-
-    return wrap
-
-
-def _render(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
-    return render(request, template, {**admin.site.each_context(request), "title": title, **context})
-
-
 @page(_SEE)
-def list_view(request: HttpRequest) -> HttpResponse:
+def list_view(request: StaffRequest) -> HttpResponse:
     """Earlier imports, and the upload of another."""
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and request.user.has_perm(_ADD) and form.is_valid():
@@ -95,11 +81,17 @@ def list_view(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("imports:one", run.pk)
     runs = [(run, operations.phase_in_words(run)) for run in DirectoryImport.objects.order_by("-pk")[:20]]
-    title = _("Directory imports")
-    return _render(request, "imports/list.html", title, form=form, runs=runs, may_add=request.user.has_perm(_ADD))
+    return framed(
+        request,
+        "imports/list.html",
+        title=_("Directory imports"),
+        form=form,
+        runs=runs,
+        may_add=request.user.has_perm(_ADD),
+    )
 
 
-def _upload(request: HttpRequest, data: dict[str, Any]) -> DirectoryImport:
+def _upload(request: StaffRequest, data: dict[str, Any]) -> DirectoryImport:
     file: UploadedFile = data["file"]
     path = imports.keep_upload(file.chunks, token_hex(8))
     try:
@@ -107,7 +99,7 @@ def _upload(request: HttpRequest, data: dict[str, Any]) -> DirectoryImport:
             path=path,
             file_name=file.name or "",
             is_full=data["is_full"],
-            by=_by(request),
+            by=request.by,
             now=clock.now(),
             takes_up=False,
         )
@@ -116,22 +108,18 @@ def _upload(request: HttpRequest, data: dict[str, Any]) -> DirectoryImport:
         raise
 
 
-def _by(request: HttpRequest) -> str:
-    return f"staff:{request.user.get_username()}"
-
-
 @page(_SEE)
-def one(request: HttpRequest, import_id: int) -> HttpResponse:
+def one(request: StaffRequest, import_id: int) -> HttpResponse:
     """An import: its progress, its preview, its end."""
     return _page(request, get_object_or_404(DirectoryImport, pk=import_id))
 
 
-def _page(request: HttpRequest, run: DirectoryImport, form: AllowForm | None = None) -> HttpResponse:
+def _page(request: StaffRequest, run: DirectoryImport, form: AllowForm | None = None) -> HttpResponse:
     counts = [(name, meaning, run.counts.get(name, 0)) for name, meaning in COUNTS.items()]
-    return _render(
+    return framed(
         request,
         "imports/one.html",
-        str(run),
+        title=str(run),
         run=run,
         phase=operations.phase_in_words(run),
         is_dry=operations.is_dry_run(run),
@@ -162,7 +150,7 @@ def _awaits_decision(run: DirectoryImport) -> bool:
 
 
 @page(_SEE)
-def progress(request: HttpRequest, import_id: int) -> HttpResponse:
+def progress(request: StaffRequest, import_id: int) -> HttpResponse:
     """How far it is, for the bar."""
     run = get_object_or_404(DirectoryImport, pk=import_id)
     return JsonResponse({"phase": f"{run.phase}:{run.is_confirmed}", "percent": run.percent})
@@ -170,22 +158,20 @@ def progress(request: HttpRequest, import_id: int) -> HttpResponse:
 
 @page(_ADD)
 @require_POST
-def confirm(request: HttpRequest, import_id: int) -> HttpResponse:
+def confirm(request: StaffRequest, import_id: int) -> HttpResponse:
     """Apply what the preview showed."""
     run = get_object_or_404(DirectoryImport, pk=import_id)
     if not imports.is_upload(run):
         raise Http404
-    try:
+    with refusals_told(request):
         operations.check_losses(run)
         DirectoryImport.objects.filter(pk=run.pk, phase=Phase.STAGED).update(is_confirmed=True)
-    except Refusal as refusal:
-        messages.error(request, str(refusal))
     return redirect("imports:one", import_id)
 
 
 @page(_ADD)
 @require_POST
-def allow(request: HttpRequest, import_id: int) -> HttpResponse:
+def allow(request: StaffRequest, import_id: int) -> HttpResponse:
     """Let as many memberships end as the preview shows; whoever keys in their number answers for it."""
     run = get_object_or_404(DirectoryImport, pk=import_id)
     if not _awaits_decision(run):
@@ -193,13 +179,13 @@ def allow(request: HttpRequest, import_id: int) -> HttpResponse:
     form = AllowForm(request.POST, expected=_ending(run))
     if not form.is_valid():
         return _page(request, run, form)
-    imports.allow_ending(run=run, ending=form.cleaned_data["ending"], by=_by(request), now=clock.now())
+    imports.allow_ending(run=run, ending=form.cleaned_data["ending"], by=request.by, now=clock.now())
     return redirect("imports:one", import_id)
 
 
 @page(_ADD)
 @require_POST
-def discard(request: HttpRequest, import_id: int) -> HttpResponse:
+def discard(request: StaffRequest, import_id: int) -> HttpResponse:
     """Drop a staged import; nothing was changed by it."""
     run = get_object_or_404(DirectoryImport, pk=import_id)
     if not _awaits_decision(run):
@@ -210,10 +196,7 @@ def discard(request: HttpRequest, import_id: int) -> HttpResponse:
 
 
 @page(_SEE)
-def report(request: HttpRequest, import_id: int) -> FileResponse:
+def report(request: StaffRequest, import_id: int) -> FileResponse:
     """Download the report: line, field, reason."""
     run = get_object_or_404(DirectoryImport, pk=import_id)
-    path = Path(run.report) if run.report else None
-    if path is None or not path.is_file() or Path(settings.MEDIA_ROOT) not in path.parents:
-        raise Http404
-    return FileResponse(path.open("rb"), as_attachment=True, filename=f"report-{run.pk}.csv")
+    return tables.kept(run.report, name=f"report-{run.pk}.csv")

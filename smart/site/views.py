@@ -1,18 +1,24 @@
 """The front page, the language switch, and the answer to whether we are up."""
 
+import logging
 import sys
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib import admin
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
+from django.utils.translation import gettext as _
 from django.views import defaults
 from django.views.decorators.http import require_safe
 
 from core.lib import problems
+from core.staff.pages import framed
+
+logger = logging.getLogger(__name__)
 
 CODES = ("*555#", "*555*1#", "*555*00#", "*111*3#", "*555*6#", "*555*2#")
 
@@ -27,14 +33,21 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404, to machines as problem details."""
     if request.path.startswith("/api/"):
         return problems.response(404, "not_found", "There is no such address.")
-    return defaults.page_not_found(request, exception)
+    return _page(request, 404, _("There is no such page"))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403, to machines as problem details."""
     if request.path.startswith("/api/"):
         return problems.response(403, "permission_denied", "You may not do this.")
-    return defaults.permission_denied(request, exception)
+    sentence = _("It is for people with other duties. If it is yours, ask an administrator for the role.")
+    return _page(request, 403, _("You may not open this page"), sentence)
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without its token: forged, or opened before the last sign-in."""
+    sentence = _("Open its page anew and send it again; nothing was changed.")
+    return _page(request, 403, _("The form was not accepted"), sentence)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -52,11 +65,28 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return problems.unavailable() if is_api else _away()
     if is_api:
         return problems.response(500, "internal_error", "Something went wrong. Please try again.")
+    try:
+        if _has_frame(request):
+            sentence = _("Please try again. What happened is in our log.")
+            return _page(request, 500, _("Something went wrong"), sentence)
+    except Exception:  # the frame reads the database, and may be what went wrong
+        logger.exception("The back office's frame cannot be shown around an error")
     return defaults.server_error(request)
 
 
 def _away() -> HttpResponse:
     return HttpResponse(render_to_string("503.html"), status=503, headers=problems.AGAIN)
+
+
+def _page(request: HttpRequest, status: int, title: str, sentence: str = "") -> HttpResponse:
+    """Say it in words, to staff inside the back office's frame."""
+    if _has_frame(request):
+        return framed(request, "staff/error.html", title=title, sentence=sentence, status=status)
+    return render(request, "error.html", {"title": title, "sentence": sentence}, status=status)
+
+
+def _has_frame(request: HttpRequest) -> bool:
+    return request.path.startswith("/admin/") and hasattr(request, "user") and admin.site.has_permission(request)
 
 
 class NotAllowedMiddleware:
@@ -68,7 +98,8 @@ class NotAllowedMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed) and not request.path.startswith("/api/"):
-            response.content = render_to_string("405.html", request=request)
+            sentence = _("It only takes what a page sends to it. Go back to that page; nothing was changed.")
+            response.content = _page(request, 405, _("This address cannot be opened"), sentence).content
         return response
 
 

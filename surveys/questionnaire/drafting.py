@@ -63,15 +63,19 @@ def problems(version: Version) -> list[Problem]:
     return flow.problems(scripts.of(version), languages=version.survey.languages)
 
 
+def check(version: Version) -> None:
+    """Raises NotPublishable."""
+    if wrong := problems(version):
+        raise NotPublishable(what="; ".join(str(one) for one in wrong))
+
+
 @transaction.atomic
 def publish(*, version: Version, by: str, now: datetime) -> Version:
     """Freeze the questions; from now on they are what is asked. Raises NotPublishable or Frozen."""
     version = Version.objects.select_for_update(of=["self"]).select_related("survey").get(pk=version.pk)
     if version.published_at is not None:
         raise Frozen
-    wrong = problems(version)
-    if wrong:
-        raise NotPublishable(what="; ".join(str(one) for one in wrong))
+    check(version)
     version.published_at, version.published_by = now, by
     version.save(update_fields=["published_at", "published_by"])
     audit.record(

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.http import QueryDict
 
 from core.access import audit
+from core.staff import tables
 from surveys.models import Export, Survey
 from surveys.results import figures, files, filters, questions, rows
 from surveys.results.rows import Value
@@ -93,7 +94,7 @@ def _write(export: Export, path: Path, clock: Callable[[], datetime]) -> None:
     if export.kind == Export.Kind.SAV:
         files.write_sav(path, columns, table)
     else:
-        files.write_xlsx(path, columns, table, legend=rows.legend(columns, export.language))
+        tables.write_xlsx(path, rows.worded(columns, table), legend=rows.legend(columns, export.language))
 
 
 def _telling(table: Iterator[list[Value]], export: Export, clock: Callable[[], datetime]) -> Iterator[list[Value]]:

@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from core.lib import astana
+from core.staff.dates import day
 from enrollment.models import Channel, Language, Subscriber, Town
 from surveys.models.questions import Question
 from surveys.results.questions import Asked
@@ -137,9 +138,9 @@ class Filters:
         if self.version is not None:
             yield _("version %(number)s only") % {"number": self.version}
         if self.since:
-            yield _("begun from %(day)s on") % {"day": f"{self.since:%d.%m.%Y}"}
+            yield _("begun from %(day)s on") % {"day": day(self.since)}
         if self.until:
-            yield _("begun until %(day)s") % {"day": f"{self.until:%d.%m.%Y}"}
+            yield _("begun until %(day)s") % {"day": day(self.until)}
         if self.without_fast:
             yield _("without suspiciously fast ones")
         if self.only_completed or self.weights:

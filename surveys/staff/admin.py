@@ -7,18 +7,18 @@ were told and who they are must not move under them.
 from typing import Any
 
 from django.contrib import admin
-from django.db import transaction
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from core.access import audit
 from core.lib import clock
+from core.staff.admin import WithPage
+from core.staff.pages import actor
 from surveys.models import Quota, Response, Survey
 from surveys.questionnaire import drafting
 from surveys.staff import records
@@ -26,11 +26,6 @@ from surveys.staff.forms import CHANGEABLE, MOVING, QuotaForm, SurveyForm, Times
 
 __all__ = ["records"]  # registers responses and invitations
 State = Survey.State
-
-
-def page_of(survey: Survey) -> str:
-    """The address of the survey's own page."""
-    return reverse("survey:page", args=[survey.pk])
 
 
 class QuotaInline(TabularInline):
@@ -71,7 +66,7 @@ _COMPLETED = Subquery(
 
 
 @admin.register(Survey)
-class SurveyAdmin(ModelAdmin):
+class SurveyAdmin(WithPage):
     """The list, and the form; what is done to a survey is done on its page."""
 
     form = SurveyForm
@@ -82,7 +77,6 @@ class SurveyAdmin(ModelAdmin):
     search_fields = ["name", "title_kk", "title_ru", "title_en"]
     ordering = ["-created_at", "-pk"]
     list_per_page = 30
-    actions = None  # a launched one is never deleted, in bulk neither
     fieldsets = [
         (None, {"fields": ["name", "languages", "title_kk", "title_ru", "title_en"]}),
         (gettext_lazy("Whom, and how they are invited"), {"fields": ["saved_audience", "channels", "invitation_kk",
@@ -98,6 +92,11 @@ class SurveyAdmin(ModelAdmin):
                                             " languages and how many of each kind can no longer be changed.")}),
     ]  # fmt: skip
 
+    @staticmethod
+    def page_of(obj: Survey) -> str:
+        """See surveys.staff.detail."""
+        return reverse("survey:page", args=[obj.pk])
+
     def get_queryset(self, request: HttpRequest) -> Any:
         """With the answers it has, in the list's one query."""
         return super().get_queryset(request).annotate(completed_count=Coalesce(_COMPLETED, 0))
@@ -105,7 +104,7 @@ class SurveyAdmin(ModelAdmin):
     @admin.display(description=gettext_lazy("survey"), ordering="name")
     def linked(self, survey: Survey) -> str:
         """Its name, leading to its page."""
-        return format_html('<a class="sm-link" href="{}">{}</a>', page_of(survey), survey.name)
+        return format_html('<a class="sm-link" href="{}">{}</a>', self.page_of(survey), survey.name)
 
     @admin.display(description=gettext_lazy("answered to the end"), ordering="completed_count")
     def completed(self, survey: Survey) -> int:
@@ -137,26 +136,9 @@ class SurveyAdmin(ModelAdmin):
             return False
         return not obj.versions.filter(published_at__isnull=False).exists()
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Change it locked, lest it be launched or fed meanwhile; show one that is over on its page."""
-        with transaction.atomic():
-            if object_id and object_id.isdecimal() and self.has_view_permission(request):
-                found = Survey.objects.filter(pk=int(object_id))
-                survey = (found.select_for_update(of=["self"]) if request.method == "POST" else found).first()
-                if survey is not None and not self.has_change_permission(request, survey):
-                    return redirect(page_of(survey))
-            answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-            return answer
-
     def save_model(self, request: HttpRequest, obj: Survey, form: Any, change: bool) -> None:
         """Save it, a draft with its audience as it is now, and record who did."""
-        by, now = f"staff:{request.user.get_username()}", clock.now()
+        by, now = actor(request), clock.now()
         if not change:
             obj.created_by, obj.created_at = by, now
         if obj.state == State.DRAFT:
@@ -180,11 +162,3 @@ class SurveyAdmin(ModelAdmin):
         if survey.stream is not None:
             survey.stream.rate_per_minute = survey.rate_per_minute
             survey.stream.save(update_fields=["rate_per_minute"])
-
-    def response_post_save_add(self, request: HttpRequest, obj: Survey) -> HttpResponse:
-        """Go on to its page."""
-        return redirect(page_of(obj))
-
-    def response_post_save_change(self, request: HttpRequest, obj: Survey) -> HttpResponse:
-        """Go on to its page."""
-        return redirect(page_of(obj))

@@ -1,10 +1,7 @@
 """What the survey pages share: who may, which survey, its versions, its problems by question."""
 
-from typing import Any
-
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 from surveys.models import Survey, Version
 from surveys.questionnaire import drafting
@@ -12,14 +9,17 @@ from surveys.questionnaire import drafting
 SEE, CHANGE, WRITE = "surveys.view_survey", "surveys.change_survey", "surveys.change_question"
 
 
-def by(request: HttpRequest) -> str:
-    """Who acts, for the audit trail."""
-    return f"staff:{request.user.get_username()}"
-
-
 def survey_or_404(survey_id: int) -> Survey:
     """The survey. Raises Http404."""
     return get_object_or_404(Survey.objects.select_related("saved_audience", "stream"), pk=survey_id)
+
+
+def draft_or_404(survey: Survey) -> Version:
+    """The version being written. Raises Http404."""
+    version = drafting.draft_of(survey)
+    if version is None:
+        raise Http404
+    return version
 
 
 def versions_of(survey: Survey) -> list[Version]:
@@ -36,19 +36,3 @@ def counted_problems(version: Version) -> list[tuple[str, list[str]]]:
     for problem in drafting.problems(version):
         found.setdefault(problem.code, []).append(str(problem.what))
     return list(found.items())
-
-
-def ask(
-    request: HttpRequest, about: object, *, does: str, what: str, back: str, is_dangerous: bool = False
-) -> HttpResponse:
-    """Ask before acting, as core.staff.confirm does, about what has no form of the admin's."""
-    context: dict[str, Any] = {
-        **admin.site.each_context(request),
-        "title": does,
-        "about": about,
-        "what": what,
-        "is_dangerous": is_dangerous,
-        "sent": {},
-        "back": back,
-    }
-    return render(request, "admin/confirm.html", context)

@@ -1,12 +1,11 @@
 """A survey's page: what was decided, what is asked, what a launch would do, the launch itself, and how far it is."""
 
-from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
 from django.urls import resolve, reverse
 from django.utils.formats import localize
 from django.utils.functional import Promise
@@ -18,14 +17,15 @@ from django_htmx.http import HttpResponseClientRefresh
 from campaigns.staff import audiences
 from core.lib import clock
 from core.lib.errors import Refusal
-from core.staff import confirm
-from core.staff.pages import framed, page
+from core.staff.dates import instant
+from core.staff.pages import StaffRequest, framed, page
+from core.staff.state_actions import StateAction
 from enrollment.audience.selection import Counts
 from surveys.fieldwork import lifecycle
 from surveys.models import Survey
 from surveys.questionnaire import scripts
 from surveys.staff import flow_map, summary
-from surveys.staff.common import CHANGE, SEE, WRITE, by, counted_problems, survey_or_404, versions_of
+from surveys.staff.common import CHANGE, SEE, WRITE, counted_problems, survey_or_404, versions_of
 from surveys.staff.forms import MOVING
 
 State = Survey.State
@@ -42,7 +42,7 @@ _WHY: dict[str, str | Promise] = {
 
 @page(SEE)
 @require_safe
-def look(request: HttpRequest, survey_id: int) -> HttpResponse:
+def look(request: StaffRequest, survey_id: int) -> HttpResponse:
     """Everything about it on one page."""
     survey = survey_or_404(survey_id)
     versions = versions_of(survey)
@@ -61,7 +61,7 @@ def look(request: HttpRequest, survey_id: int) -> HttpResponse:
         problems=counted_problems(draft) if draft else [],
         invitations=summary.invitations(survey),
         quotas=summary.quotas(survey),
-        actions=[name for name, act in ACTIONS.items() if may_act and survey.state in act.states],
+        actions=[name for name, action in ACTIONS.items() if may_act and survey.state in action.states],
         may_edit=may_act and survey.state in (State.DRAFT, *MOVING),
         may_write=request.user.has_perm(WRITE) and survey.state in (State.DRAFT, *MOVING),
         may_make_cells=request.user.has_perm("surveys.add_quota") and survey.state == State.DRAFT,
@@ -82,7 +82,7 @@ def _results(survey: Survey) -> str:
 
 @page(SEE)
 @require_safe
-def forecast(request: HttpRequest, survey_id: int) -> HttpResponse:
+def forecast(request: StaffRequest, survey_id: int) -> HttpResponse:
     """What a launch would do now, and everything that is in its way: a piece of the page, for it takes a moment."""
     survey = survey_or_404(survey_id)
     now = clock.now()
@@ -109,7 +109,7 @@ def _counted(survey: Survey, now: datetime) -> Counts | None:
 
 @page(SEE)
 @require_safe
-def progress(request: HttpRequest, survey_id: int) -> HttpResponse:
+def progress(request: StaffRequest, survey_id: int) -> HttpResponse:
     """How far it is; when its state is another than the page knows, the page comes anew."""
     survey = survey_or_404(survey_id)
     if request.GET.get("state") != survey.state:
@@ -123,15 +123,6 @@ def progress(request: HttpRequest, survey_id: int) -> HttpResponse:
     return render(request, "surveys/progress.html", context)
 
 
-class Act:
-    """Something done to a survey: in which states, what is asked before it, by which operation."""
-
-    def __init__(
-        self, operation: Callable[..., Any], *states: str, does: Callable[[], str], what: Callable[[Survey], str]
-    ) -> None:
-        self.operation, self.states, self.does, self.what = operation, states, does, what
-
-
 def _what_launching_does(survey: Survey) -> str:
     """Raises Refusal when it cannot be launched."""
     now = clock.now()
@@ -143,69 +134,46 @@ def _what_launching_does(survey: Survey) -> str:
     ) % {
         "members": localize(told.counts.reachable, use_l10n=True),
         "segments": localize(told.segments, use_l10n=True),
-        "starts": summary.local(max(survey.starts_at, now)),
+        "starts": instant(max(survey.starts_at, now)),
         "units": localize(told.units, use_l10n=True),
     }
 
 
+_action = partial(StateAction, wrong_state=lifecycle.WrongState)
 ACTIONS = {
-    "launch": Act(lifecycle.launch, State.DRAFT, does=lambda: _("Launch"), what=_what_launching_does),
-    "pause": Act(
-        lifecycle.pause,
-        State.SCHEDULED,
-        State.RUNNING,
-        does=lambda: _("Pause"),
-        what=lambda _survey: _(
-            "Nobody more is invited and nobody begins until it is resumed; who has begun may go on."
-        ),
+    "launch": _action(
+        operation=lifecycle.launch, states=(State.DRAFT,), does=gettext_lazy("Launch"), what=_what_launching_does
     ),
-    "resume": Act(
-        lifecycle.resume,
-        State.PAUSED,
-        does=lambda: _("Resume"),
-        what=lambda _survey: _("It goes on where it stood; nobody is invited twice."),
+    "pause": _action(
+        operation=lifecycle.pause,
+        states=(State.SCHEDULED, State.RUNNING),
+        does=gettext_lazy("Pause"),
+        what=gettext_lazy("Nobody more is invited and nobody begins until it is resumed; who has begun may go on."),
     ),
-    "cancel": Act(
-        lifecycle.cancel,
-        State.DRAFT,
-        *MOVING,
-        does=lambda: _("Cancel the survey"),
-        what=lambda _survey: _(
+    "resume": _action(
+        operation=lifecycle.resume,
+        states=(State.PAUSED,),
+        does=gettext_lazy("Resume"),
+        what=gettext_lazy("It goes on where it stood; nobody is invited twice."),
+    ),
+    "cancel": _action(
+        operation=lifecycle.cancel,
+        states=(State.DRAFT, *MOVING),
+        does=gettext_lazy("Cancel the survey"),
+        what=gettext_lazy(
             "It ends now: nobody answers any more, and invitations that have not left are cancelled. Answers stay. This"
             " cannot be undone."
         ),
+        is_dangerous=True,
     ),
 }
 
 
 @page(SEE, CHANGE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def act(request: HttpRequest, survey_id: int, name: str) -> HttpResponse:
-    """Ask, and when the form is posted do it; a refusal is told on the survey's page."""
+def act(request: StaffRequest, survey_id: int, name: str) -> HttpResponse:
+    """Launch, pause, resume or cancel it."""
     if name not in ACTIONS:
         raise Http404
     survey = survey_or_404(survey_id)
-    asked, back = ACTIONS[name], reverse("survey:page", args=[survey.pk])
-    try:
-        if request.method != "POST":
-            return confirm.ask(
-                admin.site._registry[Survey],
-                request,
-                survey,
-                does=asked.does(),
-                what=_allowed(asked, survey),
-                is_dangerous=name == "cancel",
-                back=back,
-            )
-        asked.operation(survey=survey, by=by(request), now=clock.now())
-        messages.success(request, _("Done: %(what)s.") % {"what": asked.does()})
-    except Refusal as refusal:
-        messages.error(request, str(refusal))
-    return redirect(back)
-
-
-def _allowed(asked: Act, survey: Survey) -> str:
-    """What will happen. Raises the refusal that the operation would."""
-    if survey.state not in asked.states:
-        raise lifecycle.WrongState(state=survey.get_state_display())
-    return asked.what(survey)
+    return ACTIONS[name].run(request, back=reverse("survey:page", args=[survey.pk]), survey=survey)

@@ -4,22 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from core.lib import clock
 from core.lib.errors import Refusal
-from core.staff.pages import framed, page
+from core.staff.pages import StaffRequest, framed, page
+from core.staff.state_actions import StateAction, refusals_told
 from surveys.models import Question, Survey, Version
-from surveys.questionnaire import drafting, editing, flow, scripts
+from surveys.questionnaire import editing, flow, scripts
 from surveys.questionnaire.flow import Script
 from surveys.questionnaire.items import Item
 from surveys.staff import flow_map, preview
-from surveys.staff.common import SEE, WRITE, ask, by, counted_problems, survey_or_404, versions_of
+from surveys.staff.common import SEE, WRITE, counted_problems, draft_or_404, survey_or_404, versions_of
 from surveys.staff.question_context import Place, in_short
 from surveys.staff.question_draft import Written
 from surveys.staff.questions import CHOSEN, RANGED, Kind, RowForm
@@ -27,7 +29,7 @@ from surveys.staff.questions import CHOSEN, RANGED, Kind, RowForm
 
 @page(SEE)
 @require_safe
-def questions(request: HttpRequest, survey_id: int) -> HttpResponse:
+def questions(request: StaffRequest, survey_id: int) -> HttpResponse:
     """The questions of the draft, else of the version being asked; `version` in the address chooses another."""
     survey = survey_or_404(survey_id)
     versions = versions_of(survey)
@@ -57,14 +59,6 @@ def _chosen(versions: Sequence[Version], wanted: str) -> Version | None:
     return versions[0] if versions else None
 
 
-def _draft(survey: Survey) -> Version:
-    """The version being written. Raises Http404."""
-    version = drafting.draft_of(survey)
-    if version is None:
-        raise Http404
-    return version
-
-
 def _place(survey: Survey, version: Version, question: Question) -> Place:
     version.survey = survey
     question.version = version
@@ -77,10 +71,10 @@ def _question(version: Version, code: str) -> Question:
 
 @page(SEE, WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def new(request: HttpRequest, survey_id: int) -> HttpResponse:
+def new(request: StaffRequest, survey_id: int) -> HttpResponse:
     """A question more, at the end."""
     survey = survey_or_404(survey_id)
-    version = _draft(survey)
+    version = draft_or_404(survey)
     return _write(request, _place(survey, version, _fresh(survey, version)))
 
 
@@ -90,14 +84,14 @@ def _fresh(survey: Survey, version: Version) -> Question:
 
 @page(SEE, WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def one(request: HttpRequest, survey_id: int, code: str) -> HttpResponse:
+def one(request: StaffRequest, survey_id: int, code: str) -> HttpResponse:
     """A question of the draft, changed."""
     survey = survey_or_404(survey_id)
-    version = _draft(survey)
+    version = draft_or_404(survey)
     return _write(request, _place(survey, version, _question(version, code)))
 
 
-def _write(request: HttpRequest, place: Place) -> HttpResponse:
+def _write(request: StaffRequest, place: Place) -> HttpResponse:
     """Show the form; take a row in or out of it; or save."""
     if request.method != "POST":
         return _form(request, place, Written.of_question(place))
@@ -115,7 +109,7 @@ def _write(request: HttpRequest, place: Place) -> HttpResponse:
     question, choices = written.filled(main, rows)
     seen = request.POST.get("seen")
     try:
-        question = editing.save(question=question, choices=choices, by=by(request), now=clock.now(), seen=seen)
+        question = editing.save(question=question, choices=choices, by=request.by, now=clock.now(), seen=seen)
     except editing.ChangedMeanwhile as refusal:
         main.add_error(None, str(refusal))
         return _form(request, place, written, forms=(main, rows), seen=editing.state_of(place.question), status=409)
@@ -128,7 +122,7 @@ def _write(request: HttpRequest, place: Place) -> HttpResponse:
     return redirect("survey:questions", place.survey.pk)
 
 
-def _changed_rows(written: Written, request: HttpRequest) -> int | None:
+def _changed_rows(written: Written, request: StaffRequest) -> int | None:
     """Take a row in or out, when the form was sent for that; the row to go on with (-1: none), None when it was not."""
     if "add" in request.POST:
         return written.add_row()
@@ -148,7 +142,7 @@ def _changed_rows(written: Written, request: HttpRequest) -> int | None:
 
 
 def _form(
-    request: HttpRequest,
+    request: StaffRequest,
     place: Place,
     written: Written,
     *,
@@ -177,12 +171,10 @@ def _form(
         "kind_label": Kind(written.kind).label,
         "may_add": written.kind not in (Kind.TEXT, Kind.YES_NO),
     }
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return trigger_client_event(render(request, "surveys/fields.html", context), "redrawn")
     title = _("New question") if is_new else _("Question %(code)s") % {"code": place.question.code}
-    answer = framed(request, "surveys/question.html", title=title, **context)
-    answer.status_code = status
-    return answer
+    return framed(request, "surveys/question.html", title=title, status=status, **context)
 
 
 def _shown(row: RowForm, number: int, written: Written, place: Place, focused: int) -> dict[str, Any]:
@@ -209,10 +201,10 @@ def _shown(row: RowForm, number: int, written: Written, place: Place, focused: i
 
 @page(SEE, WRITE)
 @require_POST  # the form may be longer than an address; nothing is saved
-def show(request: HttpRequest, survey_id: int) -> HttpResponse:
+def show(request: StaffRequest, survey_id: int) -> HttpResponse:
     """The question of the form as it will be asked, and what is wrong with it; a piece of the page."""
     survey = survey_or_404(survey_id)
-    version = _draft(survey)
+    version = draft_or_404(survey)
     code = request.POST.get("code", "").replace("\0", "")[:20]
     found = Question.objects.filter(version=version, code=code).first() if code else None
     place = _place(survey, version, found or _fresh(survey, version))
@@ -235,38 +227,44 @@ def _with(script: Script, item: Item) -> Script:
 
 @page(SEE, WRITE)
 @require_POST
-def move(request: HttpRequest, survey_id: int, code: str) -> HttpResponse:
+def move(request: StaffRequest, survey_id: int, code: str) -> HttpResponse:
     """One place up or down; the page comes back at that question."""
     survey = survey_or_404(survey_id)
-    question = _question(_draft(survey), code)
-    try:
-        editing.move(question=question, is_up=request.POST.get("to") == "up", by=by(request), now=clock.now())
-    except Refusal as refusal:
-        messages.error(request, str(refusal))
+    question = _question(draft_or_404(survey), code)
+    with refusals_told(request):
+        editing.move(question=question, is_up=request.POST.get("to") == "up", by=request.by, now=clock.now())
     return redirect(f"{reverse('survey:questions', args=[survey.pk])}#{code}")
+
+
+def _what_deleting_does(question: Question) -> str:
+    leading = editing.leading_to(question.version, question.code)
+    if not leading:
+        return _("Nothing leads to it by name.")
+    return _("These lead to it and will lead to the next question instead: %(codes)s.") % {"codes": ", ".join(leading)}
+
+
+def _delete(*, question: Question, **who: Any) -> str:
+    """Say what was done."""
+    changed = editing.delete(question=question, **who)
+    done = [_("Question %(code)s is deleted.") % {"code": question.code}]
+    if changed:
+        done.append(_("They lead to the next question now: %(codes)s.") % {"codes": ", ".join(changed)})
+    return " ".join(done)
+
+
+DELETE = StateAction(
+    operation=_delete,
+    does=gettext_lazy("Delete the question"),
+    what=_what_deleting_does,
+    done=str,
+    is_dangerous=True,
+)
 
 
 @page(SEE, WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: HttpRequest, survey_id: int, code: str) -> HttpResponse:
-    """Ask, saying which questions led to it; when the form is posted delete it."""
+def delete(request: StaffRequest, survey_id: int, code: str) -> HttpResponse:
+    """Delete it; what led to it leads to the next one."""
     survey = survey_or_404(survey_id)
-    version = _draft(survey)
-    question, back = _question(version, code), reverse("survey:questions", args=[survey.pk])
-    if request.method != "POST":
-        leading = editing.leading_to(version, code)
-        what = (
-            _("These lead to it and will lead to the next question instead: %(codes)s.") % {"codes": ", ".join(leading)}
-            if leading
-            else _("Nothing leads to it by name.")
-        )
-        return ask(request, in_short(question), does=_("Delete the question"), what=what, back=back, is_dangerous=True)
-    try:
-        changed = editing.delete(question=question, by=by(request), now=clock.now())
-    except Refusal as refusal:
-        messages.error(request, str(refusal))
-        return redirect(back)
-    messages.success(request, _("Question %(code)s is deleted.") % {"code": code})
-    if changed:
-        messages.warning(request, _("They lead to the next question now: %(codes)s.") % {"codes": ", ".join(changed)})
-    return redirect(back)
+    question, back = _question(draft_or_404(survey), code), reverse("survey:questions", args=[survey.pk])
+    return DELETE.run(request, back=back, about=in_short(question), question=question)

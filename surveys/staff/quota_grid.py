@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods
 
 from core.access import audit
 from core.lib import alphabet, clock
-from core.staff.pages import framed, page
+from core.staff.pages import StaffRequest, framed, page
 from enrollment.models import Subscriber, Town
 from surveys.models import Quota, Survey
-from surveys.staff.common import SEE, by, survey_or_404
+from surveys.staff.common import SEE, survey_or_404
 
 MOST_CELLS = 400
 OLDEST = 120
@@ -83,7 +83,7 @@ def _band(text: str) -> tuple[int | None, int | None]:
 
 @page(SEE, _ADD)
 @require_http_methods(["GET", "HEAD", "POST"])
-def fill(request: HttpRequest, survey_id: int) -> HttpResponse:
+def fill(request: StaffRequest, survey_id: int) -> HttpResponse:
     """The form, and when it is posted the quotas of a draft."""
     survey = survey_or_404(survey_id)
     if survey.state != Survey.State.DRAFT:
@@ -97,16 +97,14 @@ def fill(request: HttpRequest, survey_id: int) -> HttpResponse:
         else:
             messages.success(request, _("Quotas made: %(count)s.") % {"count": made})
         return redirect("survey:page", survey.pk)
-    answer = framed(
-        request, "surveys/cells.html", title=_("Quotas for many kinds"), survey=survey, form=form,
-        present=survey.quotas.count(),
+    return framed(
+        request, "surveys/cells.html", title=_("Quotas for many kinds"), status=422 if form.errors else 200,
+        survey=survey, form=form, present=survey.quotas.count(),
     )  # fmt: skip
-    answer.status_code = 422 if form.errors else 200
-    return answer
 
 
 @transaction.atomic
-def _make(survey: Survey, given: dict[str, Any], request: HttpRequest) -> int | None:
+def _make(survey: Survey, given: dict[str, Any], request: StaffRequest) -> int | None:
     """Make the quotas that are not there yet; return how many, None when the survey was launched meanwhile."""
     locked = Survey.objects.select_for_update(of=["self"]).get(pk=survey.pk)
     if locked.state != Survey.State.DRAFT:
@@ -118,7 +116,7 @@ def _make(survey: Survey, given: dict[str, Any], request: HttpRequest) -> int | 
     made = [one for one in wanted if (one.town_id, one.age_from, one.age_to, one.gender) not in there]
     Quota.objects.bulk_create(made)
     audit.record(
-        by=by(request),
+        by=request.by,
         action="create_survey_quotas",
         subject=f"survey:{survey.pk}",
         details={"made": len(made), "replaced": given["replaces"]},

@@ -1,6 +1,5 @@
 """A survey told: what was decided about it, what an invitation says, how far it is; in words, for its page."""
 
-from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
@@ -9,8 +8,9 @@ from django.utils.translation import gettext as _
 
 from bonuses import lifecycle as bonuses
 from campaigns.models import Partner
-from core.lib import astana, clock, segments
+from core.lib import clock, segments
 from core.lib.errors import Refusal
+from core.staff.dates import instant
 from enrollment.audience import definition
 from enrollment.audience.words import in_words
 from enrollment.models import Channel, Language
@@ -31,8 +31,8 @@ def parts(survey: Survey) -> list[tuple[str, str]]:
         (_("languages asked in"), ", ".join(str(Language(code).label) for code in survey.languages)),
         (_("titles"), " · ".join(filter(None, (getattr(survey, f"title_{code}") for code in LANGUAGES))) or "—"),
         (_("channels, in order"), _(", else ").join(str(Channel(code).label) for code in survey.channels)),
-        (_("starts"), local(survey.starts_at)),
-        (_("ends"), local(survey.ends_at)),
+        (_("starts"), instant(survey.starts_at)),
+        (_("ends"), instant(survey.ends_at)),
         (_("pace"), _pace(survey)),
         (_("reminder"), _reminder(survey)),
         (_("reward"), _reward(survey)),
@@ -40,9 +40,9 @@ def parts(survey: Survey) -> list[tuple[str, str]]:
         (_("suspiciously fast"), _("under %(seconds)s s a question") % {"seconds": f"{survey.fast_seconds:g}"}),
         (_("sponsor"), _sponsor(survey)),
         (_("code to dial"), survey.code),
-        (_("made by"), f"{survey.created_by}, {local(survey.created_at)}"),
-        *([(_("launched by"), f"{survey.launched_by}, {local(survey.launched_at)}")] if survey.launched_at else []),
-        *([(_("finished at"), local(survey.finished_at))] if survey.finished_at else []),
+        (_("made by"), f"{survey.created_by}, {instant(survey.created_at)}"),
+        *([(_("launched by"), f"{survey.launched_by}, {instant(survey.launched_at)}")] if survey.launched_at else []),
+        *([(_("finished at"), instant(survey.finished_at))] if survey.finished_at else []),
     ]
 
 
@@ -80,11 +80,6 @@ def _sponsor(survey: Survey) -> str:
     if survey.sponsor is None:
         return _("nobody: the survey is our own")
     return Partner.objects.filter(pk=survey.sponsor).values_list("name", flat=True).first() or f"№{survey.sponsor}"
-
-
-def local(at: datetime) -> str:
-    """An instant in Astana time."""
-    return f"{at.astimezone(astana.ZONE):%d.%m.%Y %H:%M}"
 
 
 def invitations(survey: Survey) -> list[dict[str, Any]]:

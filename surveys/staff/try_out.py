@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core import signing
 from django.db.models import Exists, OuterRef
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from bonuses import lifecycle as bonuses
 from core.lib import astana, clock
-from core.staff.pages import framed, page
+from core.staff.pages import StaffRequest, framed, page
 from enrollment.models import Language
 from surveys.fieldwork import lifecycle
 from surveys.models import Question, Response, Survey, Version
@@ -34,7 +34,7 @@ _SALT = "survey.try"
 
 @page(SEE)
 @require_safe
-def choose(request: HttpRequest) -> HttpResponse:
+def choose(request: StaffRequest) -> HttpResponse:
     """Which survey to try: the newest that have questions."""
     written = Exists(Question.objects.filter(version__survey=OuterRef("pk")))
     found = Survey.objects.filter(written).order_by("-created_at", "-pk")[:_MOST_OFFERED]
@@ -43,7 +43,7 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 @page(SEE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def walk(request: HttpRequest, survey_id: int) -> HttpResponse:
+def walk(request: StaffRequest, survey_id: int) -> HttpResponse:
     """Choose a version and a language; then each key pressed is posted with the way so far."""
     survey = survey_or_404(survey_id)
     versions = [one for one in versions_of(survey) if one.questions.exists()]
@@ -55,12 +55,12 @@ def walk(request: HttpRequest, survey_id: int) -> HttpResponse:
     }
     if request.method == "POST":
         context |= _gone(request, survey, versions)
-    if request.htmx and "walk" in context:  # type: ignore[attr-defined]
+    if request.htmx and "walk" in context:
         return render(request, "surveys/phone.html", context)
     return framed(request, "surveys/try.html", title=_("Try it: %(survey)s") % {"survey": survey}, **context)
 
 
-def _gone(request: HttpRequest, survey: Survey, versions: list[Version]) -> dict[str, Any]:
+def _gone(request: StaffRequest, survey: Survey, versions: list[Version]) -> dict[str, Any]:
     """Where the walk stands after this request; nothing when it cannot be told, so that it is begun anew."""
     now = clock.now()
     state = _read(request.POST.get("way", "")) if "key" in request.POST else _begun(request, now)
@@ -82,7 +82,7 @@ def _gone(request: HttpRequest, survey: Survey, versions: list[Version]) -> dict
     }
 
 
-def _begun(request: HttpRequest, now: datetime) -> dict[str, Any]:
+def _begun(request: StaffRequest, now: datetime) -> dict[str, Any]:
     number = request.POST.get("version", "")
     return {
         "version": int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 0,

@@ -14,6 +14,8 @@ from django.db.models import Model
 from django.test import Client, RequestFactory
 
 from bonuses.models import BonusTerms
+from campaigns.models import Offer, Partner
+from campaigns.offers import approval
 from core.access import keys
 from core.access.models import ApiClient, ApiKey, AuditEvent
 from core.lib import clock
@@ -21,6 +23,7 @@ from core.staff.admin import ReadOnlyAdmin
 from enrollment.models import ConsentText, DirectoryImport, Subscriber
 from smart.backoffice import roles
 from tests.bonuses.conftest import Member
+from tests.campaigns.conftest import DRAFT, NOW
 
 pytestmark = pytest.mark.django_db
 OURS = ("enrollment", "bonuses", "access", "jobs", "ussd")
@@ -158,10 +161,27 @@ def draft() -> ConsentText:
     return ConsentText.objects.create(version=2, text_kk="Келісесіз бе?", text_ru="Согласны?", text_en="Do you agree?")
 
 
+def submitted() -> Offer:
+    partner = Partner.objects.create(name="Arbat Coffee", slug="arbat", hosts=["arbat.example"], created_at=NOW)
+    offer = approval.create(partner=partner, draft=DRAFT, by="partner:dana", now=NOW)
+    return approval.submit(offer=offer, by="partner:dana", now=NOW)
+
+
+def approved() -> Offer:
+    return approval.approve(offer=submitted(), by="staff:erlan", now=NOW)
+
+
+def states() -> list[str]:
+    return list(Offer.objects.values_list("state", flat=True))
+
+
 # What each action that is a link of an object's page is about, and what it changes.
 ACTIONS: dict[str, tuple[Callable[[], Model], Callable[[], object]]] = {
     "access.apiclient.issue_key": (gateway, lambda: ApiKey.objects.count()),
     "access.apiclient.revoke_oldest_key": (gateway, lambda: ApiKey.objects.filter(revoked_at=None).count()),
+    "campaigns.offer.approve": (submitted, states),
+    "campaigns.offer.reject": (submitted, states),
+    "campaigns.offer.end": (approved, states),
     "enrollment.consenttext.publish": (draft, lambda: ConsentText.objects.filter(published_at=None).count()),
 }
 
@@ -189,8 +209,8 @@ def test_an_action_asks_first_and_acts_when_the_form_is_posted(name: str) -> Non
         asked = getattr(client, method)(page)
         assert (asked.status_code, state()) == (200, before)
     asked = client.get(page).content.decode()
-    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)">', asked))
-    done = client.post(page, sent)
+    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)"', asked))
+    done = client.post(page, {**sent, "reason": "Why not"})
 
     assert 'name="csrfmiddlewaretoken"' in asked
     assert f": {about}</h2>" in asked

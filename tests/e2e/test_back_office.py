@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client, RequestFactory
 from playwright.sync_api import Page, TimeoutError
 
 from campaigns.campaign import lifecycle
 from campaigns.models import Campaign, Offer
 from campaigns.offers import approval
+from campaigns.staff import results
 from enrollment.models import SavedAudience, Subscriber
 from smart.backoffice import navigation, roles
 from smart.local.bootstrap import SMSC
@@ -122,3 +123,25 @@ def test_nothing_sticks_out_of_a_wide_or_narrow_window(desk: Page, addresses: li
             except TimeoutError:
                 wide.append((address, width))
     assert wide == []
+
+
+def test_an_error_keeps_the_frame_in_a_wide_and_a_narrow_window(desk: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(results, "_launched", broken)
+    User.objects.filter(username="root").update(is_superuser=False)
+    User.objects.get(username="root").user_permissions.add(Permission.objects.get(codename="view_campaign"))
+
+    for status, address in {404: "/admin/nowhere/", 500: "/admin/results/", 403: "/admin/care/"}.items():
+        answer = desk.goto(address)
+        assert answer is not None
+        assert answer.status == status
+        for width in (1280, 390):
+            desk.set_viewport_size({"width": width, "height": 900})
+            if SHOTS:
+                desk.screenshot(path=Path(SHOTS) / f"error-{status}-{width}.png")
+            desk.wait_for_function(f"document.documentElement.scrollWidth <= {width}", timeout=5_000)
+            if width == 390:
+                desk.get_by_text("menu", exact=True).click()
+            desk.get_by_role("link", name="Науқандар").wait_for()

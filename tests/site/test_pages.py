@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import formats, timezone, translation
 
@@ -42,19 +41,6 @@ def test_the_handset_says_the_day_as_the_language_does(
 
     with translation.override(language):
         assert handset._clock()["now"] == day
-
-
-@pytest.mark.django_db
-def test_what_one_may_not_open_is_said_on_a_page_of_ours() -> None:
-    client = Client(headers={"Accept-Language": "kk"})
-    client.force_login(User.objects.create_user("marat", password="x", is_staff=True))
-
-    answer = client.get("/admin/access/apiclient/")
-
-    page = answer.content.decode()
-    assert answer.status_code == 403
-    assert "Бұл бетті ашуға рұқсатыңыз жоқ" in page
-    assert "smart.css" in page
 
 
 @pytest.mark.django_db

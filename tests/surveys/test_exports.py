@@ -20,6 +20,7 @@ from django.utils import translation
 
 from core.access.models import AuditEvent
 from core.lib import safe_csv
+from core.staff import tables
 from enrollment.models import Subscriber, Town
 from surveys.fieldwork import lifecycle
 from surveys.models import Export, Question, Survey
@@ -83,7 +84,8 @@ def as_csv(survey: Survey, folder: Path, language: str = "en") -> Table:
 def as_xlsx(survey: Survey, folder: Path, language: str = "en") -> Table:
     asked = questions.of(survey)
     path = folder / "answers.xlsx"
-    files.write_xlsx(path, rows.columns(survey, asked, language), rows.rows(survey, asked, Filters()))
+    columns = rows.columns(survey, asked, language)
+    tables.write_xlsx(path, rows.worded(columns, rows.rows(survey, asked, Filters())))
     heading, *lines = openpyxl.load_workbook(path)["SMART"].iter_rows(values_only=True)
     return [dict(zip(map(str, heading), line, strict=True)) for line in lines]
 
@@ -474,7 +476,7 @@ def test_a_workbook_holds_a_row_at_a_time(tmp_path: Path) -> None:
     table: Iterator[list[rows.Value]] = ([number, f"{number} " * 2_000] for number in range(1_000, 3_000))
 
     with held() as most:
-        files.write_xlsx(tmp_path / "answers.xlsx", columns, table)
+        tables.write_xlsx(tmp_path / "answers.xlsx", rows.worded(columns, table))
 
     book = openpyxl.load_workbook(tmp_path / "answers.xlsx", read_only=True)
     assert sum(1 for _row in book["SMART"].rows) == 2_001

@@ -55,7 +55,7 @@ def _result(published: publishing.Published, names: labels.Names) -> dict[str, o
 def export(request: PortalRequest, kind: str) -> Any:
     """All of it as a file."""
     rows = labels.rounded_rows(publishing.read(row) for row in publishing.for_partner(request.partner))
-    return tables.as_csv(rows, name="results") if kind == "csv" else tables.as_xlsx(rows, name="results")
+    return tables.answer(rows, kind=kind, name="results")
 
 
 @require_safe
@@ -67,6 +67,6 @@ def statement_file(request: PortalRequest, year: int, month: int, kind: str) -> 
     own = Statement.objects.select_related("partner").filter(partner=request.partner)
     found = get_object_or_404(own, month=date(year, month, 1))
     name = f"statement-{found.month:%Y-%m}"
-    if kind == "csv":
-        return tables.as_csv(statement.rows(found), name=name)
-    return tables.as_pdf(statement.pdf(found), name=name)
+    if kind == "pdf":
+        return tables.as_pdf(statement.pdf(found), name=name)
+    return tables.answer(statement.rows(found), kind=kind, name=name)

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from core.staff.pages import framed, page
+from core.staff.pages import StaffRequest, framed, page
 from surveys.results import crossing
 from surveys.results.crossing import Crossed
 from surveys.results.questions import Asked
@@ -27,7 +27,7 @@ PARTS = {
 
 @page(SEE)
 @require_safe
-def look(request: HttpRequest, survey_id: int) -> HttpResponse:
+def look(request: StaffRequest, survey_id: int) -> HttpResponse:
     """`row` is a question's code, `by` another's ("q:code") or a part's name."""
     if (waiting := query.counting(request, survey_id)) is not None:
         return waiting

@@ -1,18 +1,17 @@
 """Answers as files: CSV as it is read, XLSX and SPSS made by a worker while a bar shows how far it is."""
 
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from core.lib import clock, safe_csv
-from core.staff.pages import framed, page
+from core.lib import clock
+from core.staff import tables
+from core.staff.pages import StaffRequest, framed, page
 from surveys.models import Export
 from surveys.results import exporting, rows
 from surveys.staff.results import query
@@ -23,21 +22,19 @@ _MOVING = (Export.State.WAITING, Export.State.MAKING)
 
 @page(SEE)
 @require_safe
-def as_csv(request: HttpRequest, survey_id: int) -> Any:
+def as_csv(request: StaffRequest, survey_id: int) -> Any:
     """The answers as CSV, row by row: in words, or with `codes` as programs read them."""
     given = query.wanted(request, survey_id)
-    exporting.record(survey=given.survey, kind="csv", asked=given.filters.query(), by=_by(request), now=clock.now())
+    exporting.record(survey=given.survey, kind="csv", asked=given.filters.query(), by=request.by, now=clock.now())
     columns = rows.columns(given.survey, given.asked, get_language() or "ru", given.raked)
     told = rows.coded if request.GET.get("codes") else rows.worded
     table = told(columns, rows.rows(given.survey, given.asked, given.filters, given.raked))
-    answer = StreamingHttpResponse(safe_csv.lines(table), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="survey-{survey_id}.csv"'
-    return answer
+    return tables.answer(table, kind="csv", name=f"survey-{survey_id}")
 
 
 @page(SEE)
 @require_POST
-def ask(request: HttpRequest, survey_id: int) -> HttpResponse:
+def ask(request: StaffRequest, survey_id: int) -> HttpResponse:
     """Ask for a file; its page shows how far it is."""
     given = query.wanted(request, survey_id, weighs=False)
     kind = request.POST.get("kind", "")
@@ -48,7 +45,7 @@ def ask(request: HttpRequest, survey_id: int) -> HttpResponse:
         kind=kind,
         asked=given.filters.query(),
         language=get_language() or "ru",
-        by=_by(request),
+        by=request.by,
         now=clock.now(),
     )
     return redirect("survey_results:file", survey_id, export.pk)
@@ -56,7 +53,7 @@ def ask(request: HttpRequest, survey_id: int) -> HttpResponse:
 
 @page(SEE)
 @require_safe
-def look(request: HttpRequest, survey_id: int, export_id: int) -> HttpResponse:
+def look(request: StaffRequest, survey_id: int, export_id: int) -> HttpResponse:
     """How far a file is, and the file."""
     export = _export(survey_id, export_id)
     return framed(
@@ -70,7 +67,7 @@ def look(request: HttpRequest, survey_id: int, export_id: int) -> HttpResponse:
 
 @page(SEE)
 @require_safe
-def progress(request: HttpRequest, survey_id: int, export_id: int) -> HttpResponse:
+def progress(request: StaffRequest, survey_id: int, export_id: int) -> HttpResponse:
     """The bar alone; when the file is there, the page comes anew."""
     export = _export(survey_id, export_id)
     if export.state not in _MOVING:
@@ -80,18 +77,13 @@ def progress(request: HttpRequest, survey_id: int, export_id: int) -> HttpRespon
 
 @page(SEE)
 @require_safe
-def fetch(request: HttpRequest, survey_id: int, export_id: int) -> Any:
+def fetch(request: StaffRequest, survey_id: int, export_id: int) -> Any:
     """The file."""
     export = _export(survey_id, export_id)
-    path = Path(export.path) if export.state == Export.State.DONE else None
-    if path is None or not path.is_file() or Path(settings.MEDIA_ROOT) not in path.parents:
+    if export.state != Export.State.DONE:
         raise Http404
-    return FileResponse(path.open("rb"), as_attachment=True, filename=f"survey-{survey_id}.{export.kind}")
+    return tables.kept(export.path, name=f"survey-{survey_id}.{export.kind}")
 
 
 def _export(survey_id: int, export_id: int) -> Export:
     return get_object_or_404(Export.objects.select_related("survey"), pk=export_id, survey_id=survey_id)
-
-
-def _by(request: HttpRequest) -> str:
-    return f"staff:{request.user.get_username()}"

@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from core.lib import clock
-from core.staff.pages import framed, page
+from core.staff.pages import StaffRequest, framed, page
 from surveys.fieldwork import lifecycle as invitations
 from surveys.models import Response, Survey
 from surveys.models.questions import Question
@@ -34,7 +34,7 @@ _OPTIONS = json.dumps(
 
 @page(SEE)
 @require_safe
-def look(request: HttpRequest, survey_id: int) -> HttpResponse:
+def look(request: StaffRequest, survey_id: int) -> HttpResponse:
     """Everything: two statements for how far people came, one for all answers, two more for weights."""
     if (waiting := query.counting(request, survey_id)) is not None:
         return waiting
@@ -56,7 +56,7 @@ def look(request: HttpRequest, survey_id: int) -> HttpResponse:
 
 @page(SEE)
 @require_safe
-def live(request: HttpRequest, survey_id: int) -> HttpResponse:
+def live(request: StaffRequest, survey_id: int) -> HttpResponse:
     """The counts alone, which the page asks for anew while the survey runs."""
     given = query.wanted(request, survey_id, weighs=False)
     funnel = figures.funnel(given.survey, given.asked, given.filters)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from core.lib import alphabet, clock
-from core.staff.pages import framed, page
+from core.staff.pages import StaffRequest, framed, page
 from enrollment.models import Channel, Language, Town
 from surveys.models import Survey
 from surveys.results import figures, filters, questions
@@ -39,7 +39,7 @@ class Wanted:
         return found
 
 
-def wanted(request: HttpRequest, survey_id: int, *, weighs: bool = True) -> Wanted:
+def wanted(request: StaffRequest, survey_id: int, *, weighs: bool = True) -> Wanted:
     """Read an address of the results; 404 for a survey that was never launched."""
     survey = get_object_or_404(Survey.objects.select_related("stream"), pk=survey_id, launched_at__isnull=False)
     asked = questions.of(survey)
@@ -48,7 +48,7 @@ def wanted(request: HttpRequest, survey_id: int, *, weighs: bool = True) -> Want
     return Wanted(survey, asked, found, raked)
 
 
-def counting(request: HttpRequest, survey_id: int) -> HttpResponse | None:
+def counting(request: StaffRequest, survey_id: int) -> HttpResponse | None:
     """A page with a bar while the members to weigh to are counted; None when that need not be waited for."""
     given = wanted(request, survey_id, weighs=False)
     if not given.filters.weights or "counted" in request.GET or figures.base_is_known(given.survey, given.filters):
@@ -65,7 +65,7 @@ def counting(request: HttpRequest, survey_id: int) -> HttpResponse | None:
 
 @page(SEE)
 @require_safe
-def count(request: HttpRequest, survey_id: int) -> HttpResponse:
+def count(request: StaffRequest, survey_id: int) -> HttpResponse:
     """Count the members to weigh to, then open the page that waits for it (`then`)."""
     given = wanted(request, survey_id, weighs=False)
     figures.base(given.survey, given.filters, now=clock.now())

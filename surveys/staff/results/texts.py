@@ -7,12 +7,12 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from core.lib.logs import mask_numbers
-from core.staff.pages import framed, page
+from core.staff.pages import StaffRequest, framed, page
 from surveys.models import Answer
 from surveys.models.questions import Question
 from surveys.results import figures
@@ -26,7 +26,7 @@ _A_PAGE = 50
 
 @page(SEE)
 @require_safe
-def look(request: HttpRequest, survey_id: int, code: str) -> HttpResponse:
+def look(request: StaffRequest, survey_id: int, code: str) -> HttpResponse:
     """The answers to one question, the latest first; `q` is what to search for."""
     given = query.wanted(request, survey_id, weighs=False)
     one = given.question(code)

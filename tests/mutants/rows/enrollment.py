@@ -142,8 +142,8 @@ ROWS = [
     Mutant(
         "J5",
         "smart/care/views.py",
-        'reason = forms.CharField(label=gettext_lazy("Reason"), max_length=300, min_length=3)\n\n\ndef desk',
-        'reason = forms.CharField(label=gettext_lazy("Reason"), max_length=300, required=False)\n\n\ndef desk',
+        'reason = forms.CharField(label=gettext_lazy("Reason"), max_length=300, min_length=3)\n\n\n@page(_SEE',
+        'reason = forms.CharField(label=gettext_lazy("Reason"), max_length=300, required=False)\n\n\n@page(_SEE',
         "tests/care/test_desk.py::test_leaving_on_the_subscribers_behalf_names_the_units_and_needs_a_reason",
     ),
     # Recycled, ported, terminated

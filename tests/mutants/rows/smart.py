@@ -252,9 +252,9 @@ ROWS = [
     ),
     Mutant(
         "P4",
-        "smart/care/views.py",
-        "        guarded = permission_required(permission, raise_exception=True)(view)\n",
-        "        guarded = view\n",
+        "core/staff/pages.py",
+        "permission_required(permissions, raise_exception=True)(opened)",
+        "opened",
         f"{_DESK}test_others_do_not_get_in",
     ),
 ]
