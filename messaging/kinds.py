@@ -2,41 +2,42 @@
 
 from datetime import timedelta
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-# Service messages: kind → the placeholders its text may use.
-SERVICE: dict[str, tuple[str, ...]] = {
-    "welcome": ("units",),
-    "bonus_issued": ("units", "days"),
-    "bonus_lapses": ("units", "lapse"),
-    "activated": ("units", "lapse"),
-    "left": ("units",),
-    "reward": ("units", "lapse"),
-}
+from core.lib import declarations
+from messaging.service_message import ServiceMessage
 
-# Every kind there is, in words; what is no message of the programme's own is of its class's kind.
-NAMES = {
-    "welcome": _("welcome"),
-    "bonus_issued": _("a bonus has come"),
-    "bonus_lapses": _("a bonus is about to lapse"),
-    "activated": _("a bonus was activated"),
-    "left": _("farewell"),
-    "reward": _("a reward for a survey"),
-    "offer": _("offer"),
-    "survey": _("survey invitation"),
-}
+# Service messages by kind, and their declarations.
+SERVICE = declarations.find("messaging.service_messages", name="SERVICE_MESSAGE", kind=ServiceMessage)
+
+# What is no message of the programme's own is of its class's kind.
+_CLASSES = {"offer": _("offer"), "survey": _("survey invitation")}
 
 # Why a message was made, where it is not its kind.
-REASONS = {
-    **NAMES,
+_REASONS = {
     "joined": _("joined the programme"),
     "left": _("left the programme"),
     "demo": _("a trial"),
     "survey_reminder": _("reminder of a survey"),
 }
 
-# M8: answers to what the subscriber just did. These alone may leave outside the window, while they still are answers.
-ANSWERS = frozenset({"welcome", "activated", "left", "reward"})
+
+def names() -> dict[str, str | Promise]:
+    """Every kind there is, in words."""
+    return {kind: message.name for kind, message in SERVICE.items()} | _CLASSES
+
+
+def reasons() -> dict[str, str | Promise]:
+    """Every reason to make a message, in words."""
+    return names() | _REASONS
+
+
+def answers() -> frozenset[str]:
+    """M8: answers to what the subscriber just did. These alone may leave outside the window, while they still are."""
+    return frozenset(kind for kind, message in SERVICE.items() if message.is_answer)
+
+
 ANSWER_FOR = timedelta(minutes=10)
 
 # The only kind that goes to somebody who is no member any more, this long after leaving.

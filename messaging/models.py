@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from enrollment.models import Channel, Language, Purpose, Subscriber
-from messaging.kinds import NAMES, REASONS, WHY
+from messaging import kinds
 
 
 class MessageClass(models.TextChoices):
@@ -48,7 +48,7 @@ class Stream(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(NAMES.get(self.code, self.code))  # the programme's own are named by their kind
+        return str(kinds.names().get(self.code, self.code))  # the programme's own are named by their kind
 
 
 class Message(models.Model):
@@ -164,17 +164,17 @@ class Message(models.Model):
     @property
     def why_in_words(self) -> str:
         """The reason of the state as people read it."""
-        return str(WHY.get(self.why, self.why))
+        return str(kinds.WHY.get(self.why, self.why))
 
     @property
     def kind_in_words(self) -> str:
         """What it tells, as people read it."""
-        return str(NAMES.get(self.kind, self.kind))
+        return str(kinds.names().get(self.kind, self.kind))
 
     @property
     def reason_in_words(self) -> str:
         """Why it was made, as people read it."""
-        return str(REASONS.get(self.reason, self.reason))
+        return str(kinds.reasons().get(self.reason, self.reason))
 
     @property
     def is_final(self) -> bool:
@@ -300,7 +300,7 @@ class ServiceText(models.Model):
         verbose_name_plural = _("service messages")
 
     def __str__(self) -> str:
-        return str(NAMES.get(self.kind, self.kind))
+        return str(kinds.names().get(self.kind, self.kind))
 
 
 class IvrPrompt(models.Model):

@@ -49,7 +49,7 @@ def announce(
         return 0
     stream = stream_for(code=kind, message_class=MessageClass.SERVICE)
     start = not_before or now
-    due = start if kind in kinds.ANSWERS else window.next_opening(start, policy(), channel=template.channel)
+    due = start if kind in kinds.answers() else window.next_opening(start, policy(), channel=template.channel)
     end = not_after or max(due, start) + SERVICE_LIVES
     if end <= due:
         return 0  # it would be over before the window opens

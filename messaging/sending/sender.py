@@ -176,7 +176,7 @@ class Sender:
         due = sql.due_streams(channel=channel, now=now)
         today = window.at(now, policy)
         if not today.opens <= now < today.claims_until(channel):
-            due = [stream for stream in due if stream[1] in kinds.ANSWERS]
+            due = [stream for stream in due if stream[1] in kinds.answers()]
         if not due:
             return [], 0
         fence = sql.next_fence()

@@ -137,7 +137,7 @@ def gate(
         "offers_a_month": caps[0],
         "offers_a_day": caps[1],
         "surveys_a_month": caps[2],
-        "answers": list(kinds.ANSWERS),
+        "answers": list(kinds.answers()),
         "answer_for": kinds.ANSWER_FOR,
         "farewell": kinds.FAREWELL,
         "farewell_for": kinds.FAREWELL_FOR,

@@ -106,7 +106,8 @@ class ServiceTextForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """Check each language's text."""
         given = super().clean() or {}
-        allowed = kinds.SERVICE.get(self.instance.kind, ())
+        message = kinds.SERVICE.get(self.instance.kind)
+        allowed = message.placeholders if message else ()
         for name in ("text_kk", "text_ru", "text_en"):
             try:
                 given[name] = texts.check(given.get(name) or "", placeholders=allowed)
@@ -124,8 +125,8 @@ class ServiceTextAdmin(Fixed, ModelAdmin):
 
     form = ServiceTextForm
     list_display = ["told", "is_on", "channel", "text_ru", "sizes"]
-    readonly_fields = ["told", "placeholders", "sizes"]
-    fields = ["told", "placeholders", "is_on", "channel", "text_kk", "text_ru", "text_en", "sizes"]
+    readonly_fields = ["told", "announced", "placeholders", "sizes"]
+    fields = ["told", "announced", "placeholders", "is_on", "channel", "text_kk", "text_ru", "text_en", "sizes"]
     ordering = ["kind"]
 
     @admin.display(description=_("kind"), ordering="kind")
@@ -136,7 +137,14 @@ class ServiceTextAdmin(Fixed, ModelAdmin):
     @admin.display(description=_("placeholders"))
     def placeholders(self, template: ServiceText) -> str:
         """What the text may name."""
-        return ", ".join("{" + name + "}" for name in kinds.SERVICE.get(template.kind, ())) or "—"
+        message = kinds.SERVICE.get(template.kind)
+        return ", ".join("{" + name + "}" for name in message.placeholders) if message else "—"
+
+    @admin.display(description=_("announced"))
+    def announced(self, template: ServiceText) -> str:
+        """When it is put into the outbox."""
+        message = kinds.SERVICE.get(template.kind)
+        return str(message.announced) if message else "—"
 
     @admin.display(description=_("encoding and segments"))
     def sizes(self, template: ServiceText) -> str:

@@ -7,6 +7,8 @@ from django.utils import translation
 
 from enrollment.audience import registry
 from enrollment.audience.condition import Choice, Condition, Number
+from messaging import kinds
+from messaging.service_message import ServiceMessage
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference.md"
 _HEAD = """# Reference
@@ -17,8 +19,11 @@ What there is of each kind. `make docs` writes this page from the declarations;
 
 def page() -> str:
     """The whole page."""
-    with translation.override("en"):
-        sections = [_HEAD, _table("Audience conditions", ("condition", "in a saved definition", "asks"), _conditions())]
+    sections = [
+        _HEAD,
+        _table("Audience conditions", ("condition", "in a saved definition", "asks"), _conditions()),
+        _table("Service messages", ("kind", "announced", "placeholders", "as shipped"), _messages()),
+    ]
     return "\n".join(sections)
 
 
@@ -43,3 +48,18 @@ def condition_row(module: str, condition: Condition) -> tuple[str, str, str]:
         else:
             saved.append(f'`"{field.name}"` in `"traits"` or `"not_traits"`')
     return f"`{module.replace('.', '/')}.py`", ", ".join(saved), condition.meaning
+
+
+def _messages() -> Iterable[tuple[str, ...]]:
+    for kind, message in kinds.SERVICE.items():
+        yield message_row(kind, message)
+
+
+def message_row(kind: str, message: ServiceMessage) -> tuple[str, str, str, str]:
+    """What the page says of a service message."""
+    placeholders = ", ".join(f"`{{{name}}}`" for name in message.placeholders)
+    hours = "at any hour" if message.is_answer else "in the window"
+    shipped = "on" if message.is_on else "off"
+    with translation.override("en"):
+        announced = str(message.announced)
+    return f"`{kind}`", f"{announced}; leaves {hours}", placeholders, f"{shipped}: {message.text_en}"

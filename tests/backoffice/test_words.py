@@ -136,7 +136,7 @@ def test_every_reason_of_a_movement_has_its_words() -> None:
 
 
 def test_every_kind_of_message_has_a_name() -> None:
-    assert set(kinds.SERVICE) | {MessageClass.OFFER, MessageClass.SURVEY} == set(kinds.NAMES)
+    assert set(kinds.SERVICE) | {MessageClass.OFFER, MessageClass.SURVEY} == set(kinds.names())
 
 
 @pytest.mark.django_db

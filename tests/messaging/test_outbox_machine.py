@@ -405,7 +405,7 @@ class Outbox:
         assert now < message.valid_until
         assert known.fence == message.fence, "nothing that another sender has claimed since"
         if not opens <= message.gated_at < closes - LAST[message.channel] or message.valid_until > closes:
-            assert message.kind in kinds.ANSWERS
+            assert message.kind in kinds.answers()
             assert message.gated_at < known.created_at + kinds.ANSWER_FOR
             assert message.valid_until <= message.gated_at + kinds.ANSWER_FOR
         (n,) = (n for n, person in enumerate(self.people) if person.pk == message.subscriber_id)

@@ -162,7 +162,7 @@ def audit(*smscs: Smsc, audience: int) -> Counter[str]:
         valid_until = datetime.strptime(line["validity"][:12], "%y%m%d%H%M%S").replace(tzinfo=UTC)
         (day,) = {astana.day_of(attempt.gated_at) for attempt in tried}
         closes = astana.start_of(day) + timedelta(hours=21)
-        assert message.kind in kinds.ANSWERS or valid_until <= closes, "valid beyond the window"
+        assert message.kind in kinds.answers() or valid_until <= closes, "valid beyond the window"
     assert not [pk for pk, names in where.items() if len(names) > 1 and known[pk].message_class != "service"]
     assert not _without_consent(where.keys())
     now = clock.now()

@@ -336,7 +336,7 @@ ROWS = [
         "bonuses/lifecycle.py",
         'return at.astimezone(astana.ZONE).strftime("%d.%m %H:%M") if at else ""',
         'return at.strftime("%d.%m %H:%M") if at else ""',
-        "tests/messaging/test_service_messages.py",
+        "tests/messaging/service_messages/test_left.py",
     ),
     Mutant(
         "B10",

@@ -116,7 +116,7 @@ ROWS = [
         "smart/programme.py",
         '    outbox_sql.cancel(subscribers=[locked.pk], why="left", now=now)\n',
         "",
-        "tests/messaging/test_service_messages.py::test_joining_activating_and_leaving_are_answered",
+        "tests/messaging/service_messages/test_left.py::test_joining_activating_and_leaving_are_answered",
     ),
     Mutant(
         "J5",
@@ -194,7 +194,7 @@ ROWS = [
         "smart/programme.py",
         '        outbox_sql.cancel(subscribers=whose, why="line_lost", now=now)\n',
         "",
-        "tests/messaging/test_service_messages.py::test_a_lost_line_has_its_messages_cancelled",
+        "tests/messaging/service_messages/test_left.py::test_a_lost_line_has_its_messages_cancelled",
     ),
     Mutant(
         "J7",

@@ -140,7 +140,7 @@ ROWS = [
         "messaging/window.py",
         "return max(now, window.opens)",
         "return now",
-        "tests/messaging/test_service_messages.py::test_the_months_bonus_is_announced_once_from_ten_on",
+        "tests/messaging/service_messages/test_bonus_issued.py::test_the_months_bonus_is_announced_once_from_ten_on",
     ),
     Mutant(
         "M1",
@@ -297,7 +297,7 @@ ROWS = [
         "WHERE subscriber_id = ANY(%(subscribers)s) AND state = 'waiting' AND kind <> %(farewell)s AND month",
         "WHERE subscriber_id = ANY(%(subscribers)s) AND state = 'waiting' AND message_class = 'offer'"
         " AND kind <> %(farewell)s AND month",
-        "tests/messaging/test_service_messages.py::test_joining_activating_and_leaving_are_answered"
+        "tests/messaging/service_messages/test_left.py::test_joining_activating_and_leaving_are_answered"
         " tests/surveys/test_fieldwork.py::test_who_leaves_hears_no_more_of_it",
     ),
     # Caps
@@ -389,8 +389,8 @@ ROWS = [
     Mutant(
         "M8",
         "messaging/kinds.py",
-        'ANSWERS = frozenset({"welcome", "activated", "left", "reward"})',
-        'ANSWERS = frozenset({"welcome", "activated", "left", "reward", "bonus_issued"})',
+        "return frozenset(kind for kind, message in SERVICE.items() if message.is_answer)",
+        "return frozenset(SERVICE)",
         f"{_GATE}test_answers_leave_at_night_while_they_still_are_answers",
     ),
     Mutant(
@@ -419,14 +419,14 @@ ROWS = [
         "bonuses/lifecycle.py",
         "LAPSE_WARNING = timedelta(hours=30)",
         "LAPSE_WARNING = timedelta(hours=100)",
-        "tests/messaging/test_service_messages.py::test_what_lapses_tomorrow_is_told_once_with_what_is_left",
+        "tests/messaging/service_messages/test_bonus_lapses.py::test_what_lapses_tomorrow_is_told_once_with_what_is_left",
     ),
     Mutant(
         "M8",
         "messaging/outbox.py",
         "    if end <= due:\n        return 0  # it would be over before the window opens\n",
         "",
-        "tests/messaging/test_service_messages.py",
+        "tests/messaging/service_messages/test_bonus_lapses.py",
     ),
     # Once
     Mutant(
