@@ -87,10 +87,11 @@ fresh: ## prove run and test in a minimal Debian, some minutes, as root: make fr
 	@$(PYTHON) smart/local/bootstrap.py run
 	@$(BIN)/python -m smart.local.fresh $(ARGS)
 
-docs: ## write what docs/ takes from the code: docs/reference.md
+docs: ## write what docs/ takes from the code: docs/reference.md, the dialects' sections of docs/api.md
 	@$(PYTHON) smart/local/bootstrap.py check
 	@$(TEXTS)
-	SMART_LOCAL=on $(BIN)/python manage.py write_reference
+	$(BIN)/python manage.py write_reference
+	$(BIN)/python -m smart.ussd.api_page
 
 bench: ## what is measured, as ratios to this machine's own limits
 	@$(PYTHON) smart/local/bootstrap.py bench

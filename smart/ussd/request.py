@@ -41,18 +41,20 @@ class GatewayRequest:
     """One request of a gateway: a code dialed, or a key pressed in a session under way.
 
     `token` is what a retransmission repeats. Exactly one of `code`, `key` and `cumulative` says what was typed:
-    `cumulative` (with `code` the root) leaves it to the session's state which of the two it is.
+    `cumulative` (with `code` the root) leaves it to the session's state which of the two it is. Where only the first
+    step of a session names the number, the later ones have `has_number` false, and the session stands for it.
     """
 
     caller: Caller
     session_id: str
-    msisdn: Msisdn | None  # None: not a mobile number of Kazakhstan
+    msisdn: Msisdn | None  # None: no mobile number of Kazakhstan, or none at all
     token: str
     code: Code | None = None
     key: str | None = None
     cumulative: str | None = None
     sequence: int | None = None
     visited_plmn: str = ""
+    has_number: bool = True
 
     @property
     def whole_code(self) -> Code | None:

@@ -40,7 +40,7 @@ class OutOfOrder:
     session: Session
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs a call a field, with every key press
 class NextKey:
     """The next key of a session under way, clean of stars and hashes around it."""
 
@@ -63,23 +63,32 @@ Step = Repeated | TurnedAway | OutOfOrder | NextKey | NewSession
 
 def find(request: GatewayRequest, *, now: datetime) -> Step:
     """Find out which step this is, from the hint of this process where that is enough, else from the database."""
-    if request.msisdn is None:
+    if request.msisdn is None and request.has_number:
         return TurnedAway(endings.foreign(), None, settings.LANGUAGE_CODE)
-    index = crypto.blind_index(request.msisdn.value)
+    index = crypto.blind_index(request.msisdn.value) if request.msisdn is not None else None
     hint = sessions.recall(request.caller.client_id, request.session_id)
-    if hint is not None and hint.msisdn_index == index:
+    if hint is not None and _is_owner(index, hint):
         step = _in_session(request, hint, now)
         # Another process may have moved the session on since, so a hint is trusted for nothing but a next key: that
         # ends in a guarded write.
         if isinstance(step, NextKey):
             return step
     session = sessions.load(request.caller.client_id, request.session_id)
-    if session is None:
-        return _without_session(request, index, now)
-    if session.msisdn_index != index:
-        subscriber_id, language = _subscriber(index)
-        return TurnedAway(endings.lost(language), subscriber_id, language)
-    return _in_session(request, session, now)
+    if session is not None and _is_owner(index, session):
+        return _in_session(request, session, now)
+    if index is None:
+        return TurnedAway(endings.lost(settings.LANGUAGE_CODE), None, settings.LANGUAGE_CODE)
+    return _without_session(request, index, now) if session is None else _turned_away(index)
+
+
+def _is_owner(index: bytes | None, session: Session) -> bool:
+    """True when the session is this number's; a request without one has the session of its name."""
+    return index is None or session.msisdn_index == index
+
+
+def _turned_away(index: bytes) -> TurnedAway:
+    subscriber_id, language = _subscriber(index)
+    return TurnedAway(endings.lost(language), subscriber_id, language)
 
 
 def _in_session(request: GatewayRequest, session: Session, now: datetime) -> Step:

@@ -1,11 +1,10 @@
-"""/api/ussd/v1/"""
+"""/api/ussd/v1/: one address a dialect."""
 
 from django.urls import path
 
-from smart.ussd.views import AfricasTalkingView, ComvivaView, NativeView
+from smart.ussd.dialects import DIALECTS
+from smart.ussd.views import view_of
 
 urlpatterns = [
-    path("sessions/<str:session_id>/", NativeView.as_view(), name="ussd-native"),
-    path("africastalking/", AfricasTalkingView.as_view(), name="ussd-africastalking"),
-    path("comviva/", ComvivaView.as_view(), name="ussd-comviva"),
+    path(dialect.path, view_of(dialect).as_view(), name=f"ussd-{name}") for name, dialect in DIALECTS.items()
 ]

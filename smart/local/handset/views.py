@@ -28,6 +28,7 @@ from smart.local import clock as movable
 from smart.local.handset import answering
 from smart.local.models import DemoBase, HandsetMessage, HandsetNetwork
 from smart.site.views import CODES
+from smart.ussd import dialects
 
 MOST_PEOPLE = 40
 MOST_MESSAGES = 20
@@ -52,6 +53,7 @@ def page(request: HttpRequest) -> HttpResponse:
             "people": _described(_people("")),
             "clock": _clock(),
             "codes": CODES,
+            "dialects": dialects.DIALECTS.values(),
             "network": HandsetNetwork.objects.first() or HandsetNetwork(),
         },
     )
@@ -130,7 +132,7 @@ def dial(data: dict[str, Any]) -> dict[str, Any]:
         {
             "msisdn": crypto.decrypt_msisdn(person.msisdn),
             "code": str(data["code"])[:_MOST_TYPED],
-            "dialect": str(data.get("dialect", "native")),
+            "dialect": str(data.get("dialect", "")),
             "network": str(data.get("network", "")),
         },
     )

@@ -5,7 +5,8 @@ from tests.mutants.mutant import Mutant
 _DIRECTORY = "tests/enrollment/test_directory.py::"
 _AUDIENCE = "tests/enrollment/test_audience.py::"
 _AGES = "tests/enrollment/conditions/test_ages.py::"
-_DIALECTS = "tests/ussd/test_dialects.py::"
+_AFRICASTALKING = "tests/ussd/dialects/test_africastalking.py::"
+_STEPS = "tests/ussd/test_steps.py::"
 _BAD = "tests/ussd/test_bad_input.py::"
 _ENDED = f"{_DIRECTORY}test_a_number_that_changes_hands_ends_the_membership"
 
@@ -44,14 +45,14 @@ ROWS = [
         "smart/ussd/dialects/africastalking.py",
         'text = fields["text"].strip().removesuffix("#").removeprefix("*")',
         'text = fields["text"].strip()',
-        f"{_DIALECTS}test_a_direct_dial_is_understood_however_it_is_spelled",
+        f"{_AFRICASTALKING}test_a_direct_dial_is_understood_however_it_is_spelled",
     ),
     Mutant(
         "J2",
         "smart/ussd/menu.py",
         'Item("1", gettext_lazy("Join"), _others,',
         'Item("1", gettext_lazy("Join"), _members,',
-        f"{_DIALECTS}test_after_a_bare_dial_keys_come_with_stars_or_without",
+        f"{_AFRICASTALKING}test_after_a_bare_dial_keys_come_with_stars_or_without",
     ),
     # Consent
     Mutant(
@@ -59,7 +60,7 @@ ROWS = [
         "smart/ussd/screens/membership.py",
         'context={"consent_text": text.pk}, must_be_seen=True)',
         'context={"consent_text": text.pk})',
-        f"{_DIALECTS}test_consent_dialed_ahead_does_not_count_until_it_was_shown",
+        f"{_STEPS}test_consent_dialed_ahead_does_not_count_until_it_was_shown",
     ),
     Mutant(
         "J3",

@@ -127,22 +127,15 @@ ROWS = [
     Mutant(
         "P3",
         "smart/ussd/views.py",
-        "        caller = auth.by_signature(request, ApiClient.Kind.USSD, body)\n",
-        "        raise auth.NotAuthenticated\n",
+        "            return auth.by_signature(request, ApiClient.Kind.USSD, body)\n",
+        "            raise auth.NotAuthenticated\n",
         "tests/ussd/test_bad_input.py::test_a_forged_signature_is_nobodys_without_detail",
     ),
     Mutant(
         "P3",
         "smart/ussd/views.py",
-        "        caller = auth.by_key(request, ApiClient.Kind.USSD)\n        form =",
-        "        raise auth.NotAuthenticated\n        form =",
-        "tests/ussd/test_bad_input.py::test_a_bare_key_that_is_none_is_nobodys",
-    ),
-    Mutant(
-        "P3",
-        "smart/ussd/views.py",
-        "        caller = auth.by_key(request, ApiClient.Kind.USSD)\n        fields =",
-        "        raise auth.NotAuthenticated\n        fields =",
+        "        return auth.by_key(request, ApiClient.Kind.USSD)\n",
+        "        raise auth.NotAuthenticated\n",
         "tests/ussd/test_bad_input.py::test_a_bare_key_that_is_none_is_nobodys",
     ),
     # Numbers
