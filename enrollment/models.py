@@ -150,12 +150,6 @@ class Subscriber(models.Model):
         except (KeyError, InvalidTag):
             return "?"
 
-    @property
-    def may_be_member(self) -> bool:
-        """True while the number is this person's activ line, suspended or not (J7)."""
-        kept = {self.LineStatus.ACTIVE, self.LineStatus.SUSPENDED, self.LineStatus.BLOCKED}
-        return self.ended_at is None and self.brand == self.Brand.ACTIV and self.line_status in kept
-
 
 class Purpose(models.TextChoices):
     """What a member agrees to be contacted for (J3)."""

@@ -10,11 +10,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 
 DUMP = Path(__file__).parent / "data" / "demo.sql.gz"
 NAME = "smart_of_an_earlier_day"
@@ -44,8 +47,8 @@ def restore(url: str) -> None:
     assert done.returncode == 0, done.stderr.decode()[-2000:]
 
 
-def manage(url: str, *words: str) -> str:
-    done = subprocess.run(
+def run(url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "manage.py", *words],
         cwd=settings.BASE_DIR,
         env={**os.environ, "DATABASE_URL": url},
@@ -53,13 +56,39 @@ def manage(url: str, *words: str) -> str:
         check=False,
         text=True,
     )
+
+
+def manage(url: str, *words: str) -> str:
+    done = run(url, *words)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
 
 
+def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, autocommit=True) as database:
+        answer = database.execute(statement)  # type: ignore[arg-type]
+        return answer.fetchall() if answer.description else []
+
+
 def test_an_earlier_database_goes_on_as_it_is(url: str) -> None:
     restore(url)
+    applied = set(ask(url, "SELECT app, name FROM django_migrations"))
 
     manage(url, "migrate", "--noinput")
 
+    assert applied <= set(MigrationLoader(None).disk_migrations)
     assert "Every invariant holds." in manage(url, "verify")
+
+
+def test_a_sponsor_that_is_no_partner_is_told_and_left_to_a_person(url: str) -> None:
+    restore(url)
+    ask(url, "UPDATE surveys_survey SET sponsor = 404 WHERE id = (SELECT min(id) FROM surveys_survey)")
+
+    refused = run(url, "migrate", "--noinput")
+
+    assert refused.returncode != 0
+    assert "There are no such partners: survey 1 names 404." in refused.stderr
+    assert (404,) in ask(url, "SELECT sponsor FROM surveys_survey")
+
+    ask(url, "UPDATE surveys_survey SET sponsor = NULL WHERE sponsor = 404")
+    manage(url, "migrate", "--noinput")

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from enrollment import operations as enrollment
+from enrollment.sql import LINE_IS_LOST, consent_bit
 from messaging import kinds
 from messaging.sql.epoch import MAY_SEND
 from messaging.sql.statements import GATE_LOCK_SPACE, array, rows
@@ -23,14 +24,11 @@ WITH clock AS MATERIALIZED (
                WHEN NOT clock.may_send THEN 'epoch'
                WHEN COALESCE(clock.is_paused, true) OR st.is_paused THEN 'paused'
                WHEN clock.now >= m.not_after THEN 'time_over'
-               WHEN s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone')
-                   THEN 'line_lost'
+               WHEN {LINE_IS_LOST} THEN 'line_lost'
                WHEN m.kind = %(farewell)s AND (mem.joined_at > m.created_at
                    OR clock.now >= m.created_at + %(farewell_for)s) THEN 'left'
                WHEN m.kind <> %(farewell)s AND (mem.id IS NULL OR mem.joined_at > m.created_at) THEN 'left'
-               WHEN m.message_class <> 'service' AND mem.consents & (
-                   CASE m.channel WHEN 'sms' THEN 1 WHEN 'ussd' THEN 2 ELSE 4 END
-                   * CASE m.purpose WHEN 'offers' THEN 1 ELSE 8 END) = 0 THEN 'no_consent'
+               WHEN m.message_class <> 'service' AND mem.consents & {consent_bit("m")} = 0 THEN 'no_consent'
                WHEN m.message_class = 'offer' AND (%(offers_a_month)s = 0 OR %(offers_a_day)s = 0) THEN 'cap_month'
                WHEN m.message_class = 'survey' AND %(surveys_a_month)s = 0 THEN 'cap_month'
                ELSE '' END AS barred

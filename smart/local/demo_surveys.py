@@ -63,7 +63,7 @@ def launch(
         ends_at=starts + timedelta(days=days),
         rate_per_minute=rate,
         reward_units=100,
-        sponsor=partner.pk,
+        sponsor=partner,
         created_by=_BY,
         created_at=made_at,
     )

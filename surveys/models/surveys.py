@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models import Partner
 from enrollment.models import Channel, Language, SavedAudience, Subscriber, Town
 from messaging.models import Stream
 
@@ -73,7 +74,9 @@ class Survey(models.Model):
         default=2,
         help_text=_("Who takes less than this for a question on average is flagged; nothing is thrown away."),
     )
-    sponsor = models.BigIntegerField(_("sponsor"), null=True, blank=True)  # a partner's id: the room beside
+    sponsor = models.ForeignKey(
+        Partner, models.PROTECT, null=True, blank=True, db_column="sponsor", related_name="+", verbose_name=_("sponsor")
+    )
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.DRAFT)
     stream = models.OneToOneField(Stream, models.PROTECT, null=True, blank=True, verbose_name=_("stream"))
     watermark = models.BigIntegerField(default=0)  # subscribers below it have been dealt with

@@ -48,11 +48,6 @@ def _orders() -> list[tuple[str, str]]:
     ]
 
 
-def _partners() -> list[tuple[str, str]]:
-    found = Partner.objects.order_by("name").values_list("pk", "name")
-    return [("", _("nobody: the survey is our own")), *((str(pk), name) for pk, name in found)]
-
-
 def _genders() -> list[tuple[str, Any]]:
     """Those to choose from; who is of no known gender counts where every gender does."""
     return [("", _("every gender")), *((code, label) for code, label in Subscriber.Gender.choices if code)]
@@ -99,11 +94,10 @@ class SurveyForm(TimesForm):
         widget=UnfoldAdminSelectWidget,
         help_text=gettext_lazy("The first that the member agreed to is taken."),
     )
-    sponsor = forms.TypedChoiceField(
+    sponsor = forms.ModelChoiceField(
         label=gettext_lazy("Sponsor"),
-        choices=_partners,
-        coerce=int,
-        empty_value=None,
+        queryset=Partner.objects.order_by("name"),
+        empty_label=gettext_lazy("nobody: the survey is our own"),
         required=False,
         widget=UnfoldAdminSelectWidget,
         help_text=gettext_lazy("The partner whom the results are for."),

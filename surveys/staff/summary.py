@@ -7,7 +7,6 @@ from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from bonuses import lifecycle as bonuses
-from campaigns.models import Partner
 from core.lib import clock, segments
 from core.lib.errors import Refusal
 from core.staff.dates import instant
@@ -77,9 +76,7 @@ def _reward(survey: Survey) -> str:
 
 
 def _sponsor(survey: Survey) -> str:
-    if survey.sponsor is None:
-        return _("nobody: the survey is our own")
-    return Partner.objects.filter(pk=survey.sponsor).values_list("name", flat=True).first() or f"№{survey.sponsor}"
+    return survey.sponsor.name if survey.sponsor else _("nobody: the survey is our own")
 
 
 def invitations(survey: Survey) -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ def a_survey(partner: Partner, make_offer: Callable[..., Offer]) -> Made:
         title_ru="Кофе",
         languages=["ru"],
         channels=["sms"],
-        sponsor=partner.pk,
+        sponsor=partner,
         state="finished",
         starts_at=NOW - timedelta(days=9),
         ends_at=NOW - timedelta(days=1),

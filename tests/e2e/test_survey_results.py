@@ -42,7 +42,7 @@ def survey(
 ) -> Survey:
     """Three hundred of three towns, some fast."""
     partner = Partner.objects.create(name="Arbat Coffee", slug="arbat", created_at=now)
-    survey = make_survey(sponsor=partner.pk)
+    survey = make_survey(sponsor=partner)
     towns = [Town.objects.get(code=code) for code in ("almaty", "astana", "shymkent")]
     for number in range(60):
         answers: dict[str, int | str] = {

@@ -31,7 +31,7 @@ def partner(now: datetime) -> Partner:
 @pytest.fixture
 def survey(make_survey: Callable[..., Survey], partner: Partner, now: datetime) -> Survey:
     """150 finished it: four would not recommend, three love espresso, two do not love latte."""
-    survey = make_survey(sponsor=partner.pk)
+    survey = make_survey(sponsor=partner)
     respond(survey, {"drinks": YES, "cups": 2, "likes": LATTE | RAF, "score": 10}, now=now, times=90)
     respond(survey, {"drinks": YES, "cups": 3, "likes": LATTE, "score": 8, "why": "Уютно"}, now=now, times=53)
     respond(survey, {"drinks": YES, "cups": 17, "likes": LATTE | ESPRESSO, "score": 8}, now=now, times=3)
@@ -82,7 +82,7 @@ def test_a_hidden_cell_is_not_what_the_total_leaves(
     make_survey: Callable[..., Survey], partner: Partner, now: datetime, few: int
 ) -> None:
     """One small cell takes the smallest large one with it, is told in tens itself, or is "few or none" as none is."""
-    survey = make_survey(sponsor=partner.pk)
+    survey = make_survey(sponsor=partner)
     for cups, times in ((1, 60), (2, 50), (3, few)):
         respond(survey, {"drinks": YES, "cups": cups}, now=now, times=times)
     publishing.publish(survey=survey, now=now)
@@ -112,7 +112,7 @@ def test_the_first_one_of_a_cell_does_not_show() -> None:
 def test_nothing_is_told_of_fewer_than_a_hundred(
     make_survey: Callable[..., Survey], partner: Partner, dana: Client, now: datetime
 ) -> None:
-    survey = make_survey(sponsor=partner.pk)
+    survey = make_survey(sponsor=partner)
     respond(survey, {"drinks": YES}, now=now, times=99)
     respond(survey, {"drinks": NO}, now=now, times=50, state="screened_out")
 
@@ -126,7 +126,7 @@ def test_nothing_is_told_of_fewer_than_a_hundred(
 def test_a_question_few_answered_is_left_out(
     make_survey: Callable[..., Survey], partner: Partner, now: datetime
 ) -> None:
-    survey = make_survey(sponsor=partner.pk)
+    survey = make_survey(sponsor=partner)
     respond(survey, {"drinks": YES, "score": 9}, now=now, times=ENOUGH - 1)
     respond(survey, {"drinks": YES}, now=now, times=ENOUGH)
 
@@ -168,7 +168,7 @@ def test_it_is_written_once_a_day(survey: Survey, now: datetime) -> None:
 
 
 def test_the_nps_is_of_what_is_shown(make_survey: Callable[..., Survey], partner: Partner, now: datetime) -> None:
-    survey = make_survey(sponsor=partner.pk)
+    survey = make_survey(sponsor=partner)
     for score, times in ((10, 100), (7, 60), (2, 40)):
         respond(survey, {"drinks": YES, "score": score}, now=now, times=times)
     publishing.publish(survey=survey, now=now)
@@ -202,7 +202,7 @@ def test_another_s_survey_is_not_there(survey: Survey, now: datetime) -> None:
 def test_a_survey_that_has_not_begun_is_not_there(
     make_survey: Callable[..., Survey], partner: Partner, dana: Client, now: datetime, state: str
 ) -> None:
-    survey = make_survey(state=state, sponsor=partner.pk, starts_at=now + timedelta(days=1))
+    survey = make_survey(state=state, sponsor=partner, starts_at=now + timedelta(days=1))
 
     assert dana.get(f"/partners/surveys/{survey.pk}/").status_code == 404
 

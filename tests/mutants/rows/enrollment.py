@@ -151,22 +151,22 @@ ROWS = [
     Mutant(
         "J7",
         "enrollment/sql.py",
-        "AND (s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'))",
-        "AND (s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'))",
+        "LINE_IS_LOST = \"(s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'))\"",
+        "LINE_IS_LOST = \"(s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'))\"",
         _ENDED,
     ),
     Mutant(
         "J7",
         "enrollment/sql.py",
-        "AND (s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'))",
-        "AND (s.ended_at IS NOT NULL OR s.line_status IN ('terminated', 'gone'))",
+        "LINE_IS_LOST = \"(s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'))\"",
+        "LINE_IS_LOST = \"(s.ended_at IS NOT NULL OR s.line_status IN ('terminated', 'gone'))\"",
         _ENDED,
     ),
     Mutant(
         "J7",
         "enrollment/sql.py",
-        "AND (s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'))",
-        "AND (s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('gone'))",
+        "LINE_IS_LOST = \"(s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone'))\"",
+        "LINE_IS_LOST = \"(s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('gone'))\"",
         _ENDED,
     ),
     Mutant(
@@ -235,15 +235,15 @@ ROWS = [
     Mutant(
         "J7",
         "messaging/sql/passage.py",
-        "WHEN s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone')\n",
-        "WHEN s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone')\n",
+        "WHEN {LINE_IS_LOST} THEN",
+        "WHEN s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone') THEN",
         "tests/messaging/test_gate.py::test_a_line_with_a_new_owner_gets_nothing",
     ),
     Mutant(
         "J7",
         "messaging/sql/passage.py",
-        "WHEN s.ended_at IS NOT NULL OR s.brand <> 'activ' OR s.line_status IN ('terminated', 'gone')\n",
-        "WHEN s.ended_at IS NOT NULL\n",
+        "WHEN {LINE_IS_LOST} THEN",
+        "WHEN s.ended_at IS NOT NULL THEN",
         "tests/messaging/test_gate.py::test_a_line_that_is_no_longer_activ_gets_nothing",
     ),
     Mutant(

@@ -236,7 +236,7 @@ def test_a_language_that_the_published_questions_lack_is_refused(
 
 def test_its_page_tells_what_was_decided(staff: Staff, make_survey: MakeSurvey, now: datetime) -> None:
     arbat = Partner.objects.create(name="Arbat Coffee", slug="arbat", created_at=now)
-    survey = make_survey(state="draft", sponsor=arbat.pk, remind_after_days=3, audience={"towns": ["almaty"]})
+    survey = make_survey(state="draft", sponsor=arbat, remind_after_days=3, audience={"towns": ["almaty"]})
     Quota.objects.create(survey=survey, age_from=18, age_to=24, gender="f", wanted=40)
 
     page = staff("marketing").get(page_of(survey)).content.decode()
