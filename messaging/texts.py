@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.lib import segments
 from core.lib.errors import Refusal
+from core.lib.languages import LANGUAGES
 from messaging.models import ServiceText
 
 MOST_CHARACTERS = 1000
@@ -65,7 +66,7 @@ def fill(text: str, values: Mapping[str, object]) -> str:
 def in_languages(template: ServiceText, values: Mapping[str, object]) -> list[tuple[str, str, str, int]]:
     """Return (language, text, encoding, segments) for each of the three languages."""
     found = []
-    for language in ("kk", "ru", "en"):
+    for language in LANGUAGES:
         text = fill(getattr(template, f"text_{language}"), values)
         found.append((language, text, *segments.measure(text)))
     return found

@@ -8,8 +8,9 @@ from rest_framework import serializers
 
 from campaigns.codes.pool import MOST_AT_ONCE
 from campaigns.models import Offer
-from campaigns.offers.drafts import LANGUAGES, Draft
+from campaigns.offers.drafts import Draft
 from core.lib import astana, problems, strict
+from core.lib.languages import LANGUAGES
 
 _LAST_SECOND = time(23, 59, 59)
 MOST_CODES = 5000

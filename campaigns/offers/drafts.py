@@ -13,10 +13,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Category, Offer, Partner
+from core.lib.languages import LANGUAGES
 from enrollment.models import Channel, Interest, Town
 from messaging import texts
 
-LANGUAGES = ("kk", "ru", "en")
 CODE_LENGTH = 8  # of a unique code: what {code} will take in a message
 _CODE = re.compile(r"[A-Z0-9]{4,20}")
 _PHONE = re.compile(r"(?=.{4,20}$)\+?[0-9 ()-]+")

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from campaigns.models import Offer
-from campaigns.offers.drafts import CODE_LENGTH, LANGUAGES, landed
+from campaigns.offers.drafts import CODE_LENGTH, landed
 from core.lib import segments
+from core.lib.languages import LANGUAGES
 from enrollment.models import Language
 from messaging import texts
 

@@ -15,12 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from campaigns.codes import pool
 from campaigns.models import Offer
 from campaigns.offers import approval
-from campaigns.offers.drafts import LANGUAGES, Draft
+from campaigns.offers.drafts import Draft
 from campaigns.portal import access, history, preview
 from campaigns.portal.access import PortalRequest
 from campaigns.portal.forms import OfferForm
 from core.lib import astana, clock
 from core.lib.errors import Refusal
+from core.lib.languages import LANGUAGES
 from enrollment.models import Channel, Interest, Town
 
 State = Offer.State

@@ -20,6 +20,7 @@ from campaigns.portal import preview
 from campaigns.staff import audiences
 from core.lib import astana, clock
 from core.lib.errors import Refusal
+from core.lib.languages import LANGUAGES
 from core.staff.dates import instant
 from core.staff.pages import StaffRequest, framed, page
 from core.staff.state_actions import StateAction
@@ -136,7 +137,7 @@ def _variants(campaign: Campaign) -> list[Variant]:
 def _phones(variant: Variant) -> list[preview.Message]:
     """The offer's message with the variant's own texts in it; nothing is saved."""
     offer = variant.offer
-    for code in ("kk", "ru", "en"):
+    for code in LANGUAGES:
         setattr(offer, f"text_{code}", getattr(variant, f"text_{code}") or getattr(offer, f"text_{code}"))
     return preview.of_offer(offer)
 

@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin
 
 from core.lib import gsm
 from core.lib.errors import Refusal
+from core.lib.languages import LANGUAGES
 from core.staff.admin import ReadOnlyAdmin, Undeletable
 from core.staff.state_actions import WithActions, admin_action, subject
 from enrollment import operations
@@ -118,7 +119,7 @@ def _what_publishing_does(text: ConsentText) -> str:
     """Raises PublishedAlready or TooLong."""
     if text.published_at is not None:
         raise PublishedAlready
-    long = [code for code in ("kk", "ru", "en") if len(gsm.pages(text.in_language(code), "0 …")) > _MOST_PAGES]
+    long = [code for code in LANGUAGES if len(gsm.pages(text.in_language(code), "0 …")) > _MOST_PAGES]
     if long:
         raise TooLong(languages=", ".join(long))
     what = _(

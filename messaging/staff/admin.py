@@ -10,6 +10,7 @@ from unfold.admin import ModelAdmin
 
 from core.access import audit
 from core.lib import clock, segments
+from core.lib.languages import LANGUAGES
 from core.staff.admin import Fixed, ReadOnlyAdmin, WordsFilter
 from core.staff.pages import actor
 from messaging import kinds, texts
@@ -149,7 +150,7 @@ class ServiceTextAdmin(Fixed, ModelAdmin):
     @admin.display(description=_("encoding and segments"))
     def sizes(self, template: ServiceText) -> str:
         """How the texts travel, as they stand."""
-        measured = {name: segments.measure(getattr(template, f"text_{name}")) for name in ("kk", "ru", "en")}
+        measured = {name: segments.measure(getattr(template, f"text_{name}")) for name in LANGUAGES}
         return ", ".join(f"{name} {encoding} × {count}" for name, (encoding, count) in measured.items())
 
     def save_model(self, request: HttpRequest, obj: ServiceText, form: Any, change: bool) -> None:

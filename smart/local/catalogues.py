@@ -22,9 +22,9 @@ from babel.messages.extract import extract
 from babel.messages.pofile import PoFileError, read_po, write_po
 
 from core.lib import texts
+from core.lib.languages import LANGUAGES
 
 PROJECT = Path(__file__).resolve().parents[2]
-LANGUAGES = ("kk", "ru", "en")
 ROOMS = ("core", "smart", "enrollment", "messaging", "bonuses", "campaigns", "surveys")
 # Their own pages' texts, which have no Kazakh or a worse one: no code of ours names them.
 LIBRARIES = {"django", "unfold"}

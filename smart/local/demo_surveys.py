@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from campaigns.models import Partner
+from core.lib.languages import LANGUAGES
 from enrollment.models import Channel, Fact, Interest
 from smart.local import answers_at_once, simulated
 from smart.local.respondents import Habits
@@ -15,7 +16,6 @@ Kind = Question.Kind
 HABITS = Habits(takes_part=0.55)
 _SEED = "demo"
 _BY = "staff:marketing"
-_LANGUAGES = ["kk", "ru", "en"]
 _AGES = ((18, 34), (35, 54), (55, 120))
 
 
@@ -57,7 +57,7 @@ def launch(
     made_at = starts - timedelta(days=1)
     survey = Survey.objects.create(
         **said["survey"],
-        languages=_LANGUAGES,
+        languages=list(LANGUAGES),
         channels=[Channel.SMS, Channel.USSD],
         starts_at=starts,
         ends_at=starts + timedelta(days=days),

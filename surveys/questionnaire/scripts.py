@@ -2,11 +2,10 @@
 
 from functools import lru_cache
 
+from core.lib.languages import LANGUAGES
 from surveys.models import Choice, Question, Version
 from surveys.questionnaire.flow import Script
 from surveys.questionnaire.items import Item, Option
-
-LANGUAGES = ("kk", "ru", "en")
 
 
 def of(version: Version) -> Script:

@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 from bonuses import lifecycle as bonuses
 from campaigns.models import Partner
 from core.lib import astana, clock
+from core.lib.languages import LANGUAGES
 from enrollment.models import Channel, Language, Subscriber
 from messaging import texts
 from surveys.fieldwork import lifecycle
@@ -22,7 +23,6 @@ from surveys.questionnaire import flow, scripts
 State = Survey.State
 CHANGEABLE = ("name", "ends_at", "rate_per_minute", "remind_after_days")  # after the launch
 MOVING = (State.SCHEDULED, State.RUNNING, State.PAUSED)
-LANGUAGES = ("kk", "ru", "en")
 
 
 def usual_words(language: str) -> str:

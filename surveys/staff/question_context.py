@@ -8,12 +8,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from core.lib import alphabet
+from core.lib.languages import LANGUAGES
 from enrollment.models import Fact, Interest
 from surveys.models import Choice, Question, Survey, Version
 from surveys.models.questions import END, NOT_ELIGIBLE
-from surveys.questionnaire import scripts
-
-LANGUAGES = scripts.LANGUAGES
 
 
 @dataclass(frozen=True)

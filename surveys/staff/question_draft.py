@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from core.lib.languages import LANGUAGES
 from surveys.models import Choice, Question
 from surveys.questionnaire import flow, scripts
 from surveys.questionnaire.items import Item
-from surveys.staff.question_context import LANGUAGES, Place
+from surveys.staff.question_context import Place
 from surveys.staff.questions import CHOSEN, MOST_ROWS, RANGED, SCALES, Kind, QuestionForm, RowForm
 
 _OF_ROW = ("text_kk", "text_ru", "text_en", "low", "high", "then", "tells", "interest")

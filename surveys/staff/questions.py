@@ -9,10 +9,11 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.lib.languages import LANGUAGES
 from enrollment.models import Language
 from surveys.models import Question
 from surveys.questionnaire import flow
-from surveys.staff.question_context import LANGUAGES, Place
+from surveys.staff.question_context import Place
 
 Kind = Question.Kind
 MOST_ROWS = 60

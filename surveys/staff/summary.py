@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from bonuses import lifecycle as bonuses
 from core.lib import clock, segments
 from core.lib.errors import Refusal
+from core.lib.languages import LANGUAGES
 from core.staff.dates import instant
 from enrollment.audience import definition
 from enrollment.audience.words import in_words
@@ -18,7 +19,6 @@ from messaging.models import Message
 from surveys.fieldwork import inviting, lifecycle
 from surveys.models import Quota, Response, Survey
 from surveys.staff import preview
-from surveys.staff.forms import LANGUAGES
 
 _FRESH_SECONDS = 5  # however many look on, answers are counted this often
 

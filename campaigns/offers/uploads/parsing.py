@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from campaigns.models import Offer, Partner
-from campaigns.offers.drafts import LANGUAGES, Catalogue, Draft, Problem, problem, problems
+from campaigns.offers.drafts import Catalogue, Draft, Problem, problem, problems
 from campaigns.offers.uploads.table import LONGEST_CELL, Row
+from core.lib.languages import LANGUAGES
 from enrollment.models import Channel, Interest
 from enrollment.towns import TownMatcher
 

@@ -12,8 +12,9 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Category, Offer, Upload, UploadRow
-from campaigns.offers.drafts import LANGUAGES, Draft, problem
+from campaigns.offers.drafts import Draft, problem
 from campaigns.offers.uploads.parsing import restored
+from core.lib.languages import LANGUAGES
 from enrollment.models import Channel, Interest
 from enrollment.towns import load_towns
 
