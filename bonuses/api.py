@@ -33,7 +33,7 @@ class SignedCharging(BaseAuthentication):
         """Return no user and the caller; raises AuthenticationFailed without detail."""
         try:
             if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
-                raise TooLarge
+                raise DebitTooLarge
         except ValueError:
             raise exceptions.ParseError from None
         try:
@@ -59,7 +59,7 @@ class SignedChargingScheme(OpenApiAuthenticationExtension):
         return {"type": "apiKey", "in": "header", "name": "X-Smart-Key"}
 
 
-class TooLarge(exceptions.APIException):
+class DebitTooLarge(exceptions.APIException):
     """The body is longer than any debit."""
 
     status_code = 413
@@ -135,7 +135,7 @@ class DebitView(APIView):
 
     authentication_classes = [SignedCharging]
     permission_classes = [IsCharging]
-    parser_classes = [strict.Parser]
+    parser_classes = [strict.StrictJSONParser]
 
     @method_decorator(translation.override("en"))
     def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -64,7 +64,7 @@ class DebitRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ChargingAnswer:
     """The HTTP status and the bytes of the body."""
 
     status: int
@@ -72,7 +72,7 @@ class Answer:
 
 
 @transaction.atomic
-def debit(*, client_id: int, request: DebitRequest, now: datetime) -> Answer:
+def debit(*, client_id: int, request: DebitRequest, now: datetime) -> ChargingAnswer:
     """Debit units, or say why not; the same request again gets the same bytes and debits nothing more.
 
     Grants are spent in order of lapse, only while the event and now both lie within their validity: whether or
@@ -86,11 +86,11 @@ def debit(*, client_id: int, request: DebitRequest, now: datetime) -> Answer:
     if before is not None:
         if bytes(before.body_digest) != digest:
             raise RequestIdReused
-        return Answer(before.status, bytes(before.answer))
+        return ChargingAnswer(before.status, bytes(before.answer))
     return _decide(client_id, request, digest, now)
 
 
-def _decide(client_id: int, request: DebitRequest, digest: bytes, now: datetime) -> Answer:
+def _decide(client_id: int, request: DebitRequest, digest: bytes, now: datetime) -> ChargingAnswer:
     subscriber = Subscriber.objects.holding(request.msisdn).first()
     grants = _spendable(subscriber, request, now) if subscriber is not None else []
     refusal = _why_not(subscriber, grants, request)
@@ -173,7 +173,7 @@ def _take(grants: list[Grant], units: int, *, key: str, now: datetime) -> None:
             units -= part
 
 
-def _answer(request: DebitRequest, granted: int, left: int, refusal: str) -> Answer:
+def _answer(request: DebitRequest, granted: int, left: int, refusal: str) -> ChargingAnswer:
     body: dict[str, Any] = {
         "request_id": request.request_id,
         "units_asked": request.units,
@@ -181,8 +181,8 @@ def _answer(request: DebitRequest, granted: int, left: int, refusal: str) -> Ans
         "units_left": left,
     }
     if not refusal:
-        return Answer(201, _to_json(body))
-    return Answer(409, _to_json(problems.problem(409, refusal, REFUSALS[refusal], **body)))
+        return ChargingAnswer(201, _to_json(body))
+    return ChargingAnswer(409, _to_json(problems.problem(409, refusal, REFUSALS[refusal], **body)))
 
 
 def _to_json(body: dict[str, Any]) -> bytes:

@@ -66,7 +66,7 @@ class UnknownLanguage(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownConsent:
     """The consent text that was on the screen before the key was pressed (J3)."""
 
     text: ConsentText
@@ -141,7 +141,7 @@ def current_membership(subscriber_id: int) -> Membership | None:
     return Membership.objects.filter(subscriber_id=subscriber_id, left_at=None).first()
 
 
-def join(*, subscriber: Subscriber, shown: Shown, session: str, key: str, by: str, now: datetime) -> Membership:
+def join(*, subscriber: Subscriber, shown: ShownConsent, session: str, key: str, by: str, now: datetime) -> Membership:
     """Open a membership with every consent of J3, recorded with what was shown and pressed.
 
     The subscriber's row must be locked. Raises what check_may_join raises.

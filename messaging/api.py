@@ -26,7 +26,7 @@ _DIGITS = re.compile(r"\d{9,}")
 _ERROR = re.compile(r"\berr:(\w{1,20})|^(NACK/.{1,60})", re.IGNORECASE)
 
 
-class Malformed(Exception):
+class MalformedReceipt(Exception):
     """The receipt says nothing that we understand."""
 
 
@@ -46,7 +46,7 @@ def receive_receipt(request: HttpRequest, transport: str, token: str) -> HttpRes
         return _refuse("forged", 403)
     except callbacks.Expired:
         return _refuse("expired", 403)
-    except Malformed:
+    except MalformedReceipt:
         return _refuse("malformed", 400)
     status, network_id, text = report
     receipts.store(
@@ -78,7 +78,7 @@ def _report(request: HttpRequest, transport: str) -> tuple[str, str, str]:
     fields = {**request.POST.dict(), **request.GET.dict()}
     number = str(fields.get("status", ""))
     if not (number.isascii() and number.isdecimal() and len(number) <= 3 and int(number) in STATUSES):
-        raise Malformed
+        raise MalformedReceipt
     return STATUSES[int(number)], _printable(str(fields.get("smsc-id", ""))), _masked(str(fields.get("text", "")))
 
 

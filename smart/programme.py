@@ -12,15 +12,17 @@ from core.lib import astana
 from enrollment import operations as enrollment
 from enrollment import sql as enrollment_sql
 from enrollment.models import Channel, Membership, Subscriber
-from enrollment.operations import Shown
+from enrollment.operations import ShownConsent
 from messaging import outbox
 from messaging import sql as outbox_sql
 from surveys.responses import answering
-from surveys.responses.answering import Standing
+from surveys.responses.answering import Position
 
 
 @transaction.atomic
-def enroll(*, subscriber: Subscriber, shown: Shown, session: str, key: str, by: str, now: datetime) -> Membership:
+def enroll(
+    *, subscriber: Subscriber, shown: ShownConsent, session: str, key: str, by: str, now: datetime
+) -> Membership:
     """Join: consent, membership and the current month's bonus, together (J1-J4, J6, B1).
 
     Raises NotActiv, LineSuspended or AlreadyMember.
@@ -72,14 +74,14 @@ def opt_out(
 
 
 @transaction.atomic
-def begin_survey(*, survey_id: int, subscriber: Subscriber, channel: Channel, language: str, now: datetime) -> Standing:
+def begin_survey(*, survey_id: int, subscriber: Subscriber, channel: Channel, language: str, now: datetime) -> Position:
     """Begin a survey or go on with it (S1, S2). Raises what surveys.responses.answering.begin raises."""
     locked = enrollment.lock_subscriber(subscriber.pk)
     return answering.begin(survey_id=survey_id, subscriber=locked, channel=channel, language=language, now=now)
 
 
 @transaction.atomic
-def answer_survey(*, response_id: int, subscriber_id: int, turn: int, key: str, now: datetime) -> Standing:
+def answer_survey(*, response_id: int, subscriber_id: int, turn: int, key: str, now: datetime) -> Position:
     """Take an answer; with the last one the reward, in this very transaction (S2, B11).
 
     Raises NotMember, SurveyOver, or NoTerms where nothing says what a survey is worth this month.

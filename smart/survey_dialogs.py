@@ -23,7 +23,7 @@ from surveys.fieldwork import inviting
 from surveys.models import Question
 from surveys.questionnaire import wording
 from surveys.questionnaire.items import Item
-from surveys.responses.answering import Standing
+from surveys.responses.answering import Position
 from surveys.responses.screens import ending, screen
 
 Kind = Question.Kind
@@ -109,7 +109,7 @@ def spelled(code: str) -> str:
     return " ".join(code.replace("*", f" {_('star key')} ").replace("#", f" {_('hash key')} ").split())
 
 
-def _shown(standing: Standing, state: State, is_call: bool) -> Turn:
+def _shown(standing: Position, state: State, is_call: bool) -> Turn:
     """The question that waits, or the last words."""
     if standing.item is None:
         # A call names no hour: it would be spoken anew for every minute, and the reward's own message tells it.
@@ -126,7 +126,7 @@ def _shown(standing: Standing, state: State, is_call: bool) -> Turn:
     return _paged(wording.cut(screen(standing), standing.language), following)
 
 
-def _spoken(standing: Standing, item: Item, state: State, following: State) -> Turn:
+def _spoken(standing: Position, item: Item, state: State, following: State) -> Turn:
     """The question as it is heard; the way back is told once."""
     tells_back = not standing.is_first and not state.get("knows_back")
     with translation.override(standing.language):

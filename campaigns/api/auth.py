@@ -30,7 +30,7 @@ class PartnerCaller:
     by: str
 
 
-class TooLarge(exceptions.APIException):
+class RequestTooLarge(exceptions.APIException):
     """The body is longer than the address takes."""
 
     status_code = 413
@@ -113,7 +113,7 @@ def _require_size(request: Request) -> None:
     except ValueError:
         raise exceptions.ParseError from None
     if length > most:
-        raise TooLarge
+        raise RequestTooLarge
 
 
 def _is_signed(request: Request) -> bool:

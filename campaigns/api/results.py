@@ -10,7 +10,7 @@ from campaigns.api import serializers
 from campaigns.api.views import PartnerView, problems_of
 from campaigns.models import PartnerClient
 from campaigns.results import publishing
-from campaigns.results.publishing import Published
+from campaigns.results.publishing import PublishedOffer
 
 
 class ResultsView(PartnerView):
@@ -30,7 +30,7 @@ class ResultsView(PartnerView):
         return Response({"results": [_shape(publishing.read(row)) for row in rows]})
 
 
-def _shape(result: Published) -> dict[str, Any]:
+def _shape(result: PublishedOffer) -> dict[str, Any]:
     return {
         "offerId": str(result.offer.pk),
         "campaign": result.campaign.name,

@@ -54,7 +54,7 @@ class PartnerView(APIView):
 
     authentication_classes = [PartnerProof]
     permission_classes = [HasScope]
-    parser_classes = [strict.Parser]
+    parser_classes = [strict.StrictJSONParser]
     scope: str = Scope.OFFERS
 
     @method_decorator(translation.override("en"))

@@ -32,7 +32,7 @@ _ACTIONS = {
 SENDABLE = (Offer.State.APPROVED, Offer.State.LIVE)
 
 
-class NotReady(Refusal):
+class CampaignNotReady(Refusal):
     """The campaign cannot be launched; `what` says everything that is in the way."""
 
     code = "campaign_not_ready"
@@ -40,7 +40,7 @@ class NotReady(Refusal):
     status = 422
 
 
-class WrongState(Refusal):
+class CampaignStateRefusal(Refusal):
     """The campaign stands where this cannot be done to it."""
 
     code = "campaign_wrong_state"
@@ -48,7 +48,7 @@ class WrongState(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class CampaignForecast:
     """What a launch would do: counts, the segments to be paid for, when the last message will have left."""
 
     counts: Counts
@@ -56,13 +56,13 @@ class Forecast:
     ends_at: datetime | None  # None: not before the campaign's end
 
 
-def forecast(*, campaign: Campaign, now: datetime) -> Forecast:
+def forecast(*, campaign: Campaign, now: datetime) -> CampaignForecast:
     """Tell what a launch would do now. Raises NotReady."""
     require_ready(campaign, now)
     counted = allocation.counts(campaign=campaign, now=now)
     said = allocation.worded(list(campaign.variants.select_related("offer__category")))
     segments = sum(number * _segments_each(said, language) for language, number in counted.split.items())
-    return Forecast(counted, round(segments), _last_leaves_at(campaign, counted.reachable, now))
+    return CampaignForecast(counted, round(segments), _last_leaves_at(campaign, counted.reachable, now))
 
 
 def _segments_each(said: Sequence[allocation.Worded], language: str) -> float:
@@ -105,7 +105,7 @@ def require_ready(campaign: Campaign, now: datetime) -> None:
     """Raise NotReady with everything that is in the way of a launch."""
     wrong = list(_in_the_way(campaign, list(campaign.variants.select_related("offer")), now))
     if wrong:
-        raise NotReady(what="; ".join(str(one) for one in wrong))
+        raise CampaignNotReady(what="; ".join(str(one) for one in wrong))
 
 
 def _in_the_way(campaign: Campaign, variants: Sequence[Variant], now: datetime) -> list[object]:
@@ -262,7 +262,7 @@ def _locked(campaign: Campaign, *states: str) -> Campaign:
     """The campaign as it stands now, locked. Raises WrongState unless it stands in one of these."""
     current = Campaign.objects.select_for_update(of=["self"]).select_related("stream").get(pk=campaign.pk)
     if current.state not in states:
-        raise WrongState(state=current.get_state_display())
+        raise CampaignStateRefusal(state=current.get_state_display())
     return current
 
 

@@ -40,7 +40,7 @@ class PublishedResult(models.Model):
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="published", verbose_name=_("campaign"))
     offer = models.ForeignKey(Offer, models.PROTECT, related_name="published", verbose_name=_("offer"))
     day = models.DateField(_("as of"))
-    figures = models.JSONField(_("figures"), default=dict)  # campaigns.results.publishing.Shown
+    figures = models.JSONField(_("figures"), default=dict)  # campaigns.results.publishing.OfferTotals
     is_final = models.BooleanField(_("final"), default=False)
 
     class Meta:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, Category, Offer, OfferEvent, Partner, Placement
 from campaigns.offers import drafts
-from campaigns.offers.drafts import Draft, Problem
+from campaigns.offers.drafts import Draft, DraftProblem
 from core.access import audit
 from core.lib import astana
 from core.lib.errors import Refusal
@@ -33,12 +33,12 @@ class BadOffer(Refusal):
     sentence = _("The offer cannot be taken: %(what)s.")
     status = 422
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[DraftProblem]) -> None:
         super().__init__(what="; ".join(str(one) for one in problems))
         self.problems = problems
 
 
-class WrongState(Refusal):
+class OfferStateRefusal(Refusal):
     """The offer stands where this cannot be done to it."""
 
     code = "offer_wrong_state"
@@ -217,7 +217,7 @@ def _locked(offer: Offer, *states: str) -> Offer:
     """The offer as it stands now, locked. Raises WrongState unless it stands in one of these."""
     current = Offer.objects.select_for_update(of=["self"]).select_related("partner", "category").get(pk=offer.pk)
     if current.state not in states:
-        raise WrongState(state=current.get_state_display())
+        raise OfferStateRefusal(state=current.get_state_display())
     return current
 
 

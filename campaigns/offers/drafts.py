@@ -25,7 +25,7 @@ _MOST_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DraftProblem:
     """Something wrong with one field: a stable code, and a sentence for people with its details filled in."""
 
     name: str  # of the field
@@ -79,9 +79,9 @@ SENTENCES: dict[str, str | Promise] = {
 }
 
 
-def problem(name: str, code: str, **details: Any) -> Problem:
+def problem(name: str, code: str, **details: Any) -> DraftProblem:
     """Return the problem of that code with a field."""
-    return Problem(name, code, SENTENCES[code], details)
+    return DraftProblem(name, code, SENTENCES[code], details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Catalogue:
         self.towns = set(Town.objects.values_list("code", flat=True))
 
 
-def problems(draft: Draft, *, partner: Partner, today: date, catalogue: Catalogue | None = None) -> list[Problem]:
+def problems(draft: Draft, *, partner: Partner, today: date, catalogue: Catalogue | None = None) -> list[DraftProblem]:
     """Return everything that is wrong with a draft; [] when it may be an offer of the partner's."""
     known = catalogue or Catalogue()
     return [
@@ -149,7 +149,7 @@ def problems(draft: Draft, *, partner: Partner, today: date, catalogue: Catalogu
     ]
 
 
-def _of_texts(draft: Draft) -> Iterator[Problem]:
+def _of_texts(draft: Draft) -> Iterator[DraftProblem]:
     titles = {code: getattr(draft, f"title_{code}") for code in LANGUAGES}
     said = {code: text for code in LANGUAGES if (text := getattr(draft, f"text_{code}"))}
     if not any(titles.values()):
@@ -183,7 +183,7 @@ def landed(text: str, *, phone: str, url: str) -> str:
     return text
 
 
-def _unsendable(name: str, text: str, *, is_literal: bool = False) -> Iterator[Problem]:
+def _unsendable(name: str, text: str, *, is_literal: bool = False) -> Iterator[DraftProblem]:
     """Braces are a partner's own letters ({code}, {phone}, {url} apart), so they are not judged as placeholders."""
     try:
         texts.check(text.replace("{", "(").replace("}", ")") if is_literal else text)
@@ -191,7 +191,7 @@ def _unsendable(name: str, text: str, *, is_literal: bool = False) -> Iterator[P
         yield problem(name, "bad_text", what=str(error.details["what"]))
 
 
-def _of_subject(draft: Draft, known: Catalogue) -> Iterator[Problem]:
+def _of_subject(draft: Draft, known: Catalogue) -> Iterator[DraftProblem]:
     category = known.categories.get(draft.category)
     if category is None:
         yield problem("category", "category_unknown", value=draft.category)
@@ -207,7 +207,7 @@ def _of_subject(draft: Draft, known: Catalogue) -> Iterator[Problem]:
             yield problem("towns", "town_unknown", value=town)
 
 
-def _of_dates(draft: Draft, today: date) -> Iterator[Problem]:
+def _of_dates(draft: Draft, today: date) -> Iterator[DraftProblem]:
     for name in ("valid_from", "valid_to"):
         if getattr(draft, name) is None:
             yield problem(name, "no_date", value="")
@@ -221,7 +221,7 @@ def _of_dates(draft: Draft, today: date) -> Iterator[Problem]:
         yield problem("valid_to", "dates_long", most=_MOST_DAYS)
 
 
-def _of_reach(draft: Draft) -> Iterator[Problem]:
+def _of_reach(draft: Draft) -> Iterator[DraftProblem]:
     if not draft.channels:
         yield problem("channels", "no_channel")
     for channel in draft.channels:
@@ -233,7 +233,7 @@ def _of_reach(draft: Draft) -> Iterator[Problem]:
         yield problem("min_age", "age_wrong", value=draft.min_age)
 
 
-def _of_codes(draft: Draft) -> Iterator[Problem]:
+def _of_codes(draft: Draft) -> Iterator[DraftProblem]:
     if draft.codes not in Offer.Codes.values:
         yield problem("codes", "codes_wrong", value=draft.codes)
     if draft.codes == "shared" and not _CODE.fullmatch(draft.shared_code):
@@ -246,7 +246,7 @@ def _of_codes(draft: Draft) -> Iterator[Problem]:
         yield problem("uses", "uses_of_shared")
 
 
-def _of_landing(draft: Draft, partner: Partner) -> Iterator[Problem]:
+def _of_landing(draft: Draft, partner: Partner) -> Iterator[DraftProblem]:
     if draft.phone and not _PHONE.fullmatch(draft.phone):
         yield problem("phone", "phone_wrong")
     if draft.url and not _is_allowed(draft.url, partner.hosts):

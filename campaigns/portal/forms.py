@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Category, Offer, Partner, PartnerClient, PartnerMember
 from campaigns.offers import drafts
-from campaigns.offers.drafts import Draft, Problem
+from campaigns.offers.drafts import Draft, DraftProblem
 from core.lib import alphabet
 from enrollment.models import Channel, Interest, Town
 
@@ -124,7 +124,7 @@ class OfferForm(forms.Form):
         given["uses"] = 1 if uses is None else uses
         return Draft(**given)
 
-    def refuse(self, problems: Iterable[Problem]) -> None:
+    def refuse(self, problems: Iterable[DraftProblem]) -> None:
         """Put problems to their fields; one that could not be read has been told already."""
         unread = set(self.errors)
         for one in problems:

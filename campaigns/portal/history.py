@@ -10,7 +10,7 @@ from campaigns.models import Offer, OfferEvent, Partner, PartnerMember
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class HistoryEntry:
     """One step: when, by whom, to where, and why."""
 
     at: datetime
@@ -21,7 +21,7 @@ class Step:
     note: str
 
 
-def told(events: Iterable[OfferEvent], *, partner: Partner) -> list[Step]:
+def told(events: Iterable[OfferEvent], *, partner: Partner) -> list[HistoryEntry]:
     """Return the steps as the partner may read them."""
     found = list(events)
     people = PartnerMember.objects.filter(partner=partner).select_related("user") if found else []
@@ -29,14 +29,14 @@ def told(events: Iterable[OfferEvent], *, partner: Partner) -> list[Step]:
     return [_step(event, name_in_words(event.by, names)) for event in found]
 
 
-def told_to_staff(events: Iterable[OfferEvent], *, partner: Partner) -> list[Step]:
+def told_to_staff(events: Iterable[OfferEvent], *, partner: Partner) -> list[HistoryEntry]:
     """Return the steps with everybody by name."""
     names = names_for_staff(partner)
     return [_step(event, by_for_staff(event.by, names)) for event in events]
 
 
-def _step(event: OfferEvent, by: str) -> Step:
-    return Step(
+def _step(event: OfferEvent, by: str) -> HistoryEntry:
+    return HistoryEntry(
         at=event.at,
         by=by,
         offer=event.offer,

@@ -15,7 +15,7 @@ ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MessagePreview:
     """What a reader of one language gets; `text` "" when nothing."""
 
     language: str  # of the reader
@@ -33,12 +33,12 @@ class Message:
         return bool(self.text) and self.written_in != self.language
 
 
-def of_offer(offer: Offer) -> list[Message]:
+def of_offer(offer: Offer) -> list[MessagePreview]:
     """Return the message of an offer for readers of each language."""
     return [_for_reader(offer, language) for language in LANGUAGES]
 
 
-def of_form(given: Mapping[str, str]) -> list[Message]:
+def of_form(given: Mapping[str, str]) -> list[MessagePreview]:
     """Return the same of a form's raw values, finished or not."""
     said = {name: given.get(name, "").replace("\r\n", "\n").strip() for name in ("text_kk", "text_ru", "text_en")}
     codes = given.get("codes", "")
@@ -46,7 +46,7 @@ def of_form(given: Mapping[str, str]) -> list[Message]:
     return of_offer(Offer(**said, codes=codes, shared_code=given.get("shared_code", "").strip().upper()))
 
 
-def _for_reader(offer: Offer, language: str) -> Message:
+def _for_reader(offer: Offer, language: str) -> MessagePreview:
     order = Offer.FALLBACKS[language]
     written = next((code for code in order if getattr(offer, f"text_{code}")), "")
     text = getattr(offer, f"text_{written}") if written else ""
@@ -54,7 +54,7 @@ def _for_reader(offer: Offer, language: str) -> Message:
     if offer.codes != Offer.Codes.NONE:
         text = texts.fill(text, {"code": offer.shared_code or SAMPLE_CODE})
     encoding, count = segments.measure(text) if text else ("", 0)
-    return Message(
+    return MessagePreview(
         language=language,
         name=str(Language(language).label),
         text=text,

@@ -80,7 +80,7 @@ def edit(request: PortalRequest, pk: int) -> HttpResponse:
     """The same form for an offer that is there; approved ones go back to approval."""
     offer = access.own(request, _OFFERS, pk)
     if offer.state not in _EDITED:
-        messages.error(request, str(approval.WrongState(state=offer.get_state_display())))
+        messages.error(request, str(approval.OfferStateRefusal(state=offer.get_state_display())))
         return redirect("partners:offer", offer.pk)
     form = _form(request, of=Draft.of(offer))
     if request.method == "POST" and form.is_valid():
@@ -194,7 +194,7 @@ def _tried(form: OfferForm, save: Callable[[], Offer]) -> Offer | None:
         return save()
     except approval.BadOffer as refusal:
         form.refuse(refusal.problems)
-    except approval.WrongState as refusal:
+    except approval.OfferStateRefusal as refusal:
         form.add_error(None, str(refusal))
     return None
 

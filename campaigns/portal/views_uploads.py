@@ -11,7 +11,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from campaigns.models import Upload
 from campaigns.offers.uploads import operations as uploads
-from campaigns.offers.uploads.words import Names
+from campaigns.offers.uploads.words import CatalogueNames
 from campaigns.portal import access
 from campaigns.portal.access import PortalRequest
 from campaigns.portal.forms import UploadForm
@@ -52,7 +52,7 @@ def upload_page(request: PortalRequest, pk: int) -> HttpResponse:
     rows = upload.lines.select_related("offer").order_by("number")
     only_wrong = "wrong" in request.GET
     page = Paginator(rows.exclude(errors=[]) if only_wrong else rows, _PAGE).get_page(request.GET.get("page"))
-    names = Names() if page.object_list else None
+    names = CatalogueNames() if page.object_list else None
     return render(
         request,
         "partners/upload.html",

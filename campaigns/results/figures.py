@@ -19,7 +19,7 @@ DIMENSIONS = ("town", "hour", "language", "variant", "channel")
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class OfferTally:
     """Members, by what became of their message. `sent` = delivered + undelivered + without receipt + under way."""
 
     placed: int = 0  # a message was made for them
@@ -59,8 +59,8 @@ class Compared:
 class Figures:
     """A campaign's results. Offer None: all of them; keys of `parts` are ids, hours, codes, None where not known."""
 
-    totals: dict[int | None, Tally]
-    parts: dict[tuple[int | None, str], dict[Any, Tally]]
+    totals: dict[int | None, OfferTally]
+    parts: dict[tuple[int | None, str], dict[Any, OfferTally]]
     reasons: dict[int | None, dict[tuple[str, str], int]]  # (state, why) of what was not delivered
     held_out: int
     uplift: Compared | None  # redeemed a code of its partners; None: no holdout, or no offer with a code for each
@@ -138,15 +138,15 @@ def of(campaign: Campaign) -> Figures:
     """Count a launched campaign's results: four statements, however many offers and members."""
     offers = list(Offer.objects.filter(variants__campaign=campaign).distinct())
     given = _given(campaign, offers)
-    totals: dict[int | None, Tally] = {None: Tally(), **{offer.pk: Tally() for offer in offers}}
-    parts: dict[tuple[int | None, str], dict[Any, Tally]] = {
+    totals: dict[int | None, OfferTally] = {None: OfferTally(), **{offer.pk: OfferTally() for offer in offers}}
+    parts: dict[tuple[int | None, str], dict[Any, OfferTally]] = {
         (offer, dimension): {} for offer in totals for dimension in DIMENSIONS
     }
     reasons: dict[int | None, dict[tuple[str, str], int]] = {offer: {} for offer in totals}
     for is_all, bits, offer, *row in _rows(_FIGURES, given):
         which = None if is_all else offer
         keys, (state, why), counted = row[:5], row[5:7], row[7:]
-        tally = Tally(*(int(count or 0) for count in counted))
+        tally = OfferTally(*(int(count or 0) for count in counted))
         if bits == _TOTAL:
             totals[which] = tally
         elif bits != _BY_STATE:

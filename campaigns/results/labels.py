@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.models import Campaign
-from campaigns.results.figures import DIMENSIONS, Figures, Tally
-from campaigns.results.publishing import PARTED, Published
+from campaigns.results.figures import DIMENSIONS, Figures, OfferTally
+from campaigns.results.publishing import PARTED, PublishedOffer
 from core.staff.dates import instant
 from enrollment.models import Channel, Language, Town
 from messaging.kinds import WHY
@@ -45,14 +45,14 @@ Cell = int | str | Promise
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ResultLine:
     """A part of an offer's results as a partner reads it: counts, or words for what is not told."""
 
     name: str
     counts: list[Cell]
 
 
-class Names:
+class PartNames:
     """Names of parts, looked up once for a page or a file."""
 
     def __init__(self, campaign: Campaign | None = None) -> None:
@@ -83,7 +83,7 @@ def reason(state: str, why: str) -> str:
     return f"{words}: {WHY.get(why, why)}" if why else words
 
 
-def sorted_parts(dimension: str, parts: dict[Any, Tally]) -> list[tuple[Any, Tally]]:
+def sorted_parts(dimension: str, parts: dict[Any, OfferTally]) -> list[tuple[Any, OfferTally]]:
     """Hours by the clock, all else the largest first."""
     if dimension == "hour":
         return sorted(((key, tally) for key, tally in parts.items() if key is not None), key=lambda part: part[0])
@@ -92,7 +92,7 @@ def sorted_parts(dimension: str, parts: dict[Any, Tally]) -> list[tuple[Any, Tal
 
 def exact_rows(campaign: Campaign, figures: Figures, counted_at: datetime) -> Iterator[list[object]]:
     """Everything staff know of a campaign, one row a part; the first is the headings, the last tells as of when."""
-    names = Names(campaign)
+    names = PartNames(campaign)
     offers = {one.offer_id: str(one.offer) for one in campaign.variants.select_related("offer")}
     measures = [name for name in MEASURES if name != "redeemed"]
     yield [
@@ -112,11 +112,11 @@ def exact_rows(campaign: Campaign, figures: Figures, counted_at: datetime) -> It
     yield [_("all offers"), "", _("counted at"), instant(counted_at)]
 
 
-def _counts(tally: Tally, measures: list[str]) -> list[int]:
+def _counts(tally: OfferTally, measures: list[str]) -> list[int]:
     return [*(getattr(tally, name) for name in measures), tally.redeemed, tally.redemptions]
 
 
-def lines(published: Published, dimension: str, names: Names) -> list[Line]:
+def lines(published: PublishedOffer, dimension: str, names: PartNames) -> list[ResultLine]:
     """The parts of one dimension as a partner reads them, all others last; empty when none may be told."""
     measures = published.shown.parts.get(dimension, {})
     keys = {key for told, _others in measures.values() for key in told}
@@ -125,11 +125,11 @@ def lines(published: Published, dimension: str, names: Names) -> list[Line]:
         ordered = sorted(keys, key=lambda key: int(key or -1))
     else:
         ordered = sorted(keys, key=lambda key: (-order.get(key, 0), key))
-    found = [Line(names.of(dimension, key), [_part(*measures[one], key) for one in PARTED]) for key in ordered]
+    found = [ResultLine(names.of(dimension, key), [_part(*measures[one], key) for one in PARTED]) for key in ordered]
     if not any(others for _told, others in measures.values()):
         return found
     name = _("all others together") if found else _("all together")
-    return [*found, Line(name, [_others(*measures[one]) for one in PARTED])]
+    return [*found, ResultLine(name, [_others(*measures[one]) for one in PARTED])]
 
 
 def _part(told: dict[str, int], others: int | None, key: str) -> Cell:
@@ -141,9 +141,9 @@ def _others(told: dict[str, int], others: int | None) -> Cell:
     return others or (NONE if told else TOO_FEW)
 
 
-def rounded_rows(rows: Iterable[Published]) -> Iterator[list[object]]:
+def rounded_rows(rows: Iterable[PublishedOffer]) -> Iterator[list[object]]:
     """What a partner sees, one row a part; the first is the headings."""
-    names = Names()
+    names = PartNames()
     measures = [name for name in MEASURES if name != "waiting"]
     yield [
         _("campaign"), _("offer"), _("as of"), _("by"), _("part"), *(str(MEASURES[name]) for name in measures)

@@ -29,7 +29,7 @@ _BEFORE_THEY_GO = timedelta(days=2)  # what is counted from messages is final be
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class OfferTotals:
     """An offer's rounded results. What is not in `totals` or in a part is too small to be told."""
 
     totals: dict[str, int] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class _Names:
         return known[key] if known else str(key)
 
 
-def rounded(counted: Figures, *, offer: int, campaign: int, names: "_Names") -> Shown:
+def rounded(counted: Figures, *, offer: int, campaign: int, names: "_Names") -> OfferTotals:
     """Round every cell of an offer's results; each cell's name is its secret's for good."""
     total, cell = counted.totals[offer], f"{campaign}/{offer}"
     totals = {name: rounding.shown(getattr(total, name), cell=f"{cell}/{name}") for name in MEASURES}
@@ -144,18 +144,18 @@ def rounded(counted: Figures, *, offer: int, campaign: int, names: "_Names") -> 
         }
     for wider, narrower in _WITHIN:
         totals[wider] = max(totals[wider] or 0, totals[narrower] or 0) or None
-    return Shown({name: value for name, value in totals.items() if value is not None}, parts)
+    return OfferTotals({name: value for name, value in totals.items() if value is not None}, parts)
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedOffer:
     """A row as its partner reads it."""
 
     campaign: Campaign
     offer: Offer
     day: date
     is_final: bool
-    shown: Shown
+    shown: OfferTotals
 
 
 def for_partner(partner: Partner) -> QuerySet[PublishedResult]:
@@ -164,10 +164,10 @@ def for_partner(partner: Partner) -> QuerySet[PublishedResult]:
     return own.select_related("campaign", "offer").order_by("-campaign__starts_at", "-campaign_id", "offer_id")
 
 
-def read(row: PublishedResult) -> Published:
+def read(row: PublishedResult) -> PublishedOffer:
     """Read a row back."""
     parts = {
         dimension: {measure: (told, others) for measure, (told, others) in measures.items()}
         for dimension, measures in row.figures["parts"].items()
     }
-    return Published(row.campaign, row.offer, row.day, row.is_final, Shown(row.figures["totals"], parts))
+    return PublishedOffer(row.campaign, row.offer, row.day, row.is_final, OfferTotals(row.figures["totals"], parts))

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from campaigns.models import Campaign, CountedResult
 from campaigns.results import figures
-from campaigns.results.figures import DIMENSIONS, Compared, Figures, Tally
+from campaigns.results.figures import DIMENSIONS, Compared, Figures, OfferTally
 
 AT_ONCE = 50_000  # messages made: up to here whoever asks counts
 REST = timedelta(minutes=1)  # between two countings of a large campaign
@@ -98,18 +98,18 @@ def written(counted: Figures) -> dict[str, Any]:
     }
 
 
-def _short(tally: Tally) -> dict[str, int]:
+def _short(tally: OfferTally) -> dict[str, int]:
     return {name: count for name, count in asdict(tally).items() if count}
 
 
 def read(kept: Any) -> Figures:
     """Figures as they were written."""
-    totals = {offer: Tally(**tally) for offer, tally in kept["totals"]}
-    parts: dict[tuple[int | None, str], dict[Any, Tally]] = {
+    totals = {offer: OfferTally(**tally) for offer, tally in kept["totals"]}
+    parts: dict[tuple[int | None, str], dict[Any, OfferTally]] = {
         (offer, dimension): {} for offer in totals for dimension in DIMENSIONS
     }
     for offer, dimension, key, tally in kept["parts"]:
-        parts[offer, dimension][key] = Tally(**tally)
+        parts[offer, dimension][key] = OfferTally(**tally)
     reasons: dict[int | None, dict[tuple[str, str], int]] = {offer: {} for offer in totals}
     for offer, state, why, count in kept["reasons"]:
         reasons[offer][state, why] = count

@@ -134,7 +134,7 @@ def _variants(campaign: Campaign) -> list[Variant]:
     return list(campaign.variants.select_related("offer__category", "offer__partner").order_by("offer_id", "label"))
 
 
-def _phones(variant: Variant) -> list[preview.Message]:
+def _phones(variant: Variant) -> list[preview.MessagePreview]:
     """The offer's message with the variant's own texts in it; nothing is saved."""
     offer = variant.offer
     for code in LANGUAGES:

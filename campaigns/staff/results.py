@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from campaigns.models import Campaign
 from campaigns.results import figures, labels, store
-from campaigns.results.figures import Compared, Figures, Tally
+from campaigns.results.figures import Compared, Figures, OfferTally
 from core.lib import clock
 from core.staff import tables
 from core.staff.pages import StaffRequest, framed, page
@@ -68,7 +68,7 @@ def count(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def _figures(campaign: Campaign, counted: Figures, wanted: str) -> dict[str, Any]:
-    names = labels.Names(campaign)
+    names = labels.PartNames(campaign)
     offers = {one.offer_id: str(one.offer) for one in campaign.variants.select_related("offer")}
     offer = int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) in offers else None
     return {
@@ -87,7 +87,7 @@ def _figures(campaign: Campaign, counted: Figures, wanted: str) -> dict[str, Any
     }
 
 
-def _parts(counted: Figures, offer: int | None, names: labels.Names) -> list[dict[str, Any]]:
+def _parts(counted: Figures, offer: int | None, names: labels.PartNames) -> list[dict[str, Any]]:
     """Each dimension as a table and a chart."""
     found = []
     for dimension in figures.DIMENSIONS:
@@ -100,12 +100,12 @@ def _parts(counted: Figures, offer: int | None, names: labels.Names) -> list[dic
     return found
 
 
-def _counts(tally: Tally) -> tuple[list[int], float]:
+def _counts(tally: OfferTally) -> tuple[list[int], float]:
     """A row of a table: the measures, and the share redeemed in per cent."""
     return [getattr(tally, measure) for measure in labels.MEASURES], 100 * tally.rate
 
 
-def _chart(parts: Sequence[tuple[str, Tally]]) -> str:
+def _chart(parts: Sequence[tuple[str, OfferTally]]) -> str:
     shown = parts[:_IN_CHART]
     return json.dumps(
         {

@@ -15,7 +15,7 @@ from rest_framework.utils import json as drf_json
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
-class Parser(JSONParser):
+class StrictJSONParser(JSONParser):
     """JSON; nesting that no request has is malformed, not a crash, and so is a name that stands twice."""
 
     def parse(

@@ -15,7 +15,7 @@ from core.lib.astana import day_of
 from core.lib.errors import Refusal
 from core.lib.safe_csv import escape
 from enrollment.directory import parsing, sql
-from enrollment.directory.parsing import Finding, Parser
+from enrollment.directory.parsing import Finding, LineParser
 from enrollment.models import DirectoryImport, Town
 
 Progress = Callable[[str, int, int], None]
@@ -71,7 +71,7 @@ def stage(*, run: DirectoryImport, now: datetime, progress: Progress = silent) -
         write = _reporter(file, counts)
         sql.create_staging(run.pk)
         towns = dict(Town.objects.values_list("code", "pk"))  # before COPY takes the connection
-        parser = Parser(shape, day_of(now), towns, write)
+        parser = LineParser(shape, day_of(now), towns, write)
         sql.copy_lines(run.pk, _blocks(run, parser.lines(path), progress))
         for line, by_line, is_same in sql.drop_superseded(run.pk):
             counts["duplicates" if is_same else "superseded"] += 1

@@ -109,7 +109,7 @@ _MOST_REMEMBERED = 100_000  # values a column; an export has some thousand dates
 Understood = tuple[str, str]  # a field in COPY's text format, and what is wrong with it ("" if nothing)
 
 
-class Parser:
+class LineParser:
     """Turns lines into lines of COPY's text format; each distinct value of a field is understood once."""
 
     def __init__(self, shape: Shape, today: date, towns: dict[str, int], report: Callable[[Finding], None]) -> None:

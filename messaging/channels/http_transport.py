@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.lib.http.breaker import CircuitBreaker
-from core.lib.http.client import Answer, HttpClient, NotSent, TooLate, Unanswered
+from core.lib.http.client import HttpAnswer, HttpClient, NotSent, TooLate, Unanswered
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.channels.options import Configured, required
 from messaging.channels.pool import Pool
@@ -66,7 +66,7 @@ class HttpTransport(Configured, ABC):
     def _hand_over(self, message: Outgoing) -> Outcome:
         """Hand over one message. May raise TooLate, NotSent or Unanswered."""
 
-    def _put_off(self, message: Outgoing, answer: Answer, *, is_ours: bool = False) -> Outcome | None:
+    def _put_off(self, message: Outgoing, answer: HttpAnswer, *, is_ours: bool = False) -> Outcome | None:
         """The outcome of an answer that means "not now", or that we are set up wrongly; None of any other."""
         error = f"http_{answer.status}"
         if answer.status in _BUSY:

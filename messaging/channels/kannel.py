@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 
 from core.lib import clock
-from core.lib.http.client import Answer
+from core.lib.http.client import HttpAnswer
 from messaging import callbacks
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.http_transport import HttpTransport
@@ -96,7 +96,7 @@ class KannelTransport(HttpTransport):
             return {"query": "?" + urlencode(fields, quote_via=quote)}
         return {"body": _xml(fields), "headers": {"Content-Type": "text/xml"}}
 
-    def _judge(self, message: Outgoing, answer: Answer) -> Outcome:
+    def _judge(self, message: Outgoing, answer: HttpAnswer) -> Outcome:
         """202 is Kannel's yes ("0: Accepted", "3: Queued"); 503 and a busy gateway's 429 are "not now"."""
         status, text = answer.status, answer.text
         if status == 202 or (status == 200 and text.startswith(("0:", "3:"))):

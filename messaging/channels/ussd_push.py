@@ -16,7 +16,7 @@ from defusedxml.ElementTree import fromstring
 from django.core.exceptions import ImproperlyConfigured
 
 from core.lib import clock, gsm
-from core.lib.http.client import MOST_BYTES, Answer, NotSent, TooLate, Unanswered
+from core.lib.http.client import MOST_BYTES, HttpAnswer, NotSent, TooLate, Unanswered
 from messaging.channels import conversations
 from messaging.channels.base import Outcome, Outgoing, Verdict
 from messaging.channels.conversations import Turn
@@ -155,7 +155,7 @@ class UssdPushTransport(HttpTransport):
             return None, cookies
         return self._judge(answer, took=time.monotonic() - began), answer.cookies or cookies
 
-    def _post(self, screen: Element, *, seconds: float, begin_by: float, cookies: str = "") -> Answer:
+    def _post(self, screen: Element, *, seconds: float, begin_by: float, cookies: str = "") -> HttpAnswer:
         """Post a screen; the gateway gives up waiting before we do. Raises TooLate, NotSent, Unanswered."""
         root = Element(
             "dialog", {"mapMessagesSize": "1", "customInvokeTimeout": str(int((seconds - _MARGIN_SECONDS) * 1000))}
@@ -171,7 +171,7 @@ class UssdPushTransport(HttpTransport):
             seconds=seconds,
         )
 
-    def _judge(self, answer: Answer, *, took: float) -> _Ending:
+    def _judge(self, answer: HttpAnswer, *, took: float) -> _Ending:
         if answer.status == 200 and not answer.body and took < _UNREAD_WITHIN_SECONDS:
             # It may be this message or our set-up: only several in a row make the transport rest.
             self._breaker.doubted("unread")

@@ -24,7 +24,7 @@ class Invariant:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class InvariantCheck:
     """What a query returned: how many rows, and the first few (ids, never numbers)."""
 
     invariant: Invariant
@@ -37,10 +37,10 @@ def read() -> list[Invariant]:
     return [Invariant(m["name"], m["meaning"], m["sql"]) for m in _QUERY.finditer(FILE.read_text(encoding="utf-8"))]
 
 
-def verify(*, now: datetime) -> Iterator[Verdict]:
+def verify(*, now: datetime) -> Iterator[InvariantCheck]:
     """Run each query and yield its verdict."""
     for invariant in read():
         with connection.cursor() as cursor:
             cursor.execute(invariant.sql, {"now": now})
             first = cursor.fetchmany(_SHOWN)
-            yield Verdict(invariant, max(cursor.rowcount, len(first)), first)
+            yield InvariantCheck(invariant, max(cursor.rowcount, len(first)), first)

@@ -43,7 +43,7 @@ COUNTS = {
 }
 
 
-class UploadForm(forms.Form):
+class ExportForm(forms.Form):
     """An export and what it is."""
 
     file = forms.FileField(label=gettext_lazy("Export (CSV)"))
@@ -72,7 +72,7 @@ class AllowForm(forms.Form):
 @page(_SEE)
 def list_view(request: StaffRequest) -> HttpResponse:
     """Earlier imports, and the upload of another."""
-    form = UploadForm(request.POST or None, request.FILES or None)
+    form = ExportForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and request.user.has_perm(_ADD) and form.is_valid():
         try:
             run = _upload(request, form.cleaned_data)

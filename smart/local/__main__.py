@@ -17,7 +17,7 @@ import environ
 
 from smart.local import embedded, ground, processes
 from smart.local.embedded import PROJECT, CannotStart
-from smart.local.supervisor import Stop, Supervisor, say
+from smart.local.supervisor import StopAsked, Supervisor, say
 
 
 def run() -> int:
@@ -26,7 +26,7 @@ def run() -> int:
         processes.die_with_parent()
     try:
         Supervisor().run()
-    except Stop:
+    except StopAsked:
         say("SMART has stopped; its data is kept.")
     return 0
 
@@ -67,7 +67,7 @@ def manage(arguments: list[str]) -> int:
 
 
 def _stop(*_: int | FrameType | None) -> None:
-    raise Stop
+    raise StopAsked
 
 
 def main(arguments: list[str]) -> int:
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
                 return reset()
             case ["manage", *rest]:
                 return manage(rest)
-    except Stop:
+    except StopAsked:
         return 130
     except CannotStart as obstacle:
         print(obstacle, file=sys.stderr)

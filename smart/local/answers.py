@@ -22,7 +22,7 @@ from surveys.models import Response, Survey, Version
 from surveys.questionnaire import scripts
 from surveys.questionnaire.flow import Script
 from surveys.questionnaire.items import Item
-from surveys.responses.answering import Standing
+from surveys.responses.answering import Position
 
 State = Response.State
 
@@ -85,7 +85,7 @@ class _Dialing:
 
     survey: Survey
     member: Subscriber
-    standing: Standing | None = None
+    standing: Position | None = None
 
     def begin(self, at: datetime) -> Item | None:
         self.standing = None

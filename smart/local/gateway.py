@@ -12,7 +12,7 @@ from core.access import proofs
 from core.lib.http.client import HttpClient, RequestFailed
 from smart.local import clients
 from smart.ussd import dialects
-from smart.ussd.dialect import Dialect, HandsetSession, Outgoing
+from smart.ussd.dialect import Dialect, GatewayCall, HandsetSession
 from smart.ussd.request import Reply
 
 _TIMEOUT = 10
@@ -20,7 +20,7 @@ _MAX_BODY = 64 * 1024
 
 
 @dataclass(slots=True)
-class Session(HandsetSession):
+class HeldSession(HandsetSession):
     """A session and the dialect it is held in."""
 
     dialect: Dialect[Any] = field(kw_only=True)
@@ -32,13 +32,13 @@ class Gateway:
 
     def __init__(self, port: int, keys: dict[str, tuple[str, str]]) -> None:
         self.port, self.keys = port, keys
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, HeldSession] = {}
         self.lock = Lock()
 
     def dial(self, *, msisdn: str, code: str, dialect: str, network: str) -> dict[str, Any]:
         """Open a session and send the code dialed."""
         found = dialects.DIALECTS.get(dialect) or dialects.DIALECTS[dialects.DEFAULT]
-        session = Session(msisdn, code, network, dialect=found)
+        session = HeldSession(msisdn, code, network, dialect=found)
         with self.lock:
             self.sessions[session.number] = session
         return self._step(session, None)
@@ -50,7 +50,7 @@ class Gateway:
             return {"error": "The network has no such session."}
         return self._step(found, typed)
 
-    def _step(self, session: Session, typed: str | None) -> dict[str, Any]:
+    def _step(self, session: HeldSession, typed: str | None) -> dict[str, Any]:
         session.sequence += 1
         if typed is not None:
             session.typed.append(typed)
@@ -73,7 +73,7 @@ class Gateway:
             },
         }
 
-    def _send(self, dialect: Dialect[Any], sent: Outgoing) -> tuple[int, bytes]:
+    def _send(self, dialect: Dialect[Any], sent: GatewayCall) -> tuple[int, bytes]:
         """Raises RequestFailed."""
         client = HttpClient(f"http://127.0.0.1:{self.port}", most_bytes=_MAX_BODY, idle_seconds=0)
         key_id, secret = self.keys[clients.of_dialect(dialect)]
@@ -91,5 +91,5 @@ class Gateway:
         except ValueError:
             return Reply("Connection problem.", is_over=True)
 
-    def _masked(self, session: Session, text: str) -> str:
+    def _masked(self, session: HeldSession, text: str) -> str:
         return text.replace(session.msisdn, session.msisdn[:4] + "*****" + session.msisdn[-2:])

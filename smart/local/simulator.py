@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # it needs Django set up
 _MAX_BODY = 64 * 1024
 
 
-class Balance:
+class SimulatedBalance:
     """The operator's balance: as it should be, slow, or out of order."""
 
     MODES = ("normal", "slow", "failing")
@@ -34,7 +34,7 @@ class Balance:
         return int.from_bytes(hashlib.sha256(msisdn.encode()).digest()[:2]) % 5000 + 0.5
 
 
-def handler(gateway: "Gateway", balance: Balance, token: str) -> type[BaseHTTPRequestHandler]:
+def handler(gateway: "Gateway", balance: SimulatedBalance, token: str) -> type[BaseHTTPRequestHandler]:
     """The HTTP face of both; every request must bear the local token."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -59,7 +59,7 @@ def handler(gateway: "Gateway", balance: Balance, token: str) -> type[BaseHTTPRe
                 return self._answer(200, gateway.dial(**data))
             if self.path == "/gateway/press":
                 return self._answer(200, gateway.press(**data))
-            if self.path == "/balance/mode" and data.get("mode") in Balance.MODES:
+            if self.path == "/balance/mode" and data.get("mode") in SimulatedBalance.MODES:
                 balance.mode = data["mode"]
                 return self._answer(200, {"mode": balance.mode})
             return self._answer(404, {"error": "not found"})
@@ -86,7 +86,7 @@ def handler(gateway: "Gateway", balance: Balance, token: str) -> type[BaseHTTPRe
 
 def serve(port: int, gateway: "Gateway", token: str) -> ThreadingHTTPServer:
     """Make the server; the caller runs it."""
-    return ThreadingHTTPServer(("127.0.0.1", port), handler(gateway, Balance(), token))
+    return ThreadingHTTPServer(("127.0.0.1", port), handler(gateway, SimulatedBalance(), token))
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ _DEATH_SIGNALS = {"beat": signal.SIGKILL, "worker": signal.SIGKILL}
 WEB_ENV = {"DB_POOL_SIZE": "6", "DB_STATEMENT_TIMEOUT_MS": "2500"}
 
 
-class Stop(BaseException):
+class StopAsked(BaseException):
     """Somebody asked us to end: Ctrl-C, SIGTERM, or the terminal closed."""
 
 
@@ -54,7 +54,7 @@ class Child(Protocol):
 
 
 @dataclass
-class Service:
+class LocalService:
     """One of our own processes."""
 
     name: str
@@ -126,7 +126,9 @@ class Supervisor:
             self.env["DATABASE_URL"] = self.database.url()
         if "CELERY_BROKER_URL" not in os.environ:
             port = embedded.free_port()
-            broker = Service("Valkey", embedded.valkey_command(port, self.logs), self.logs / "valkey.log", self.env)
+            broker = LocalService(
+                "Valkey", embedded.valkey_command(port, self.logs), self.logs / "valkey.log", self.env
+            )
             self._start(broker, self.servers)
             self.env["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{port}/0"
         self.env.setdefault("MEDIA_ROOT", str(self.folder / "media"))
@@ -188,7 +190,7 @@ class Supervisor:
         env = self.env | _as(name) | (WEB_ENV if name == "web" else {})
         command = [sys.executable, *(module if module[0] == "manage.py" else ["-m", *module])]
         last = _DEATH_SIGNALS.get(name, signal.SIGTERM)
-        self._start(Service(name, command, self.logs / f"{name}.log", env, last), self.services)
+        self._start(LocalService(name, command, self.logs / f"{name}.log", env, last), self.services)
 
     def _start(self, child: Child, group: list[Child]) -> None:
         group.append(child)

@@ -51,7 +51,7 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class GatewayCall:
     """A request as a gateway sends it; `path` with its query."""
 
     path: str
@@ -128,7 +128,7 @@ class Dialect(ABC, Generic[Fields]):
     # -- a gateway's side, as the simulator and the tests play it
 
     @abstractmethod
-    def compose(self, session: HandsetSession, key: str | None) -> Outgoing:
+    def compose(self, session: HandsetSession, key: str | None) -> GatewayCall:
         """Write the session's next request: the code dialed when `key` is None. Without proof of who sends it."""
 
     @abstractmethod

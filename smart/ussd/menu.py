@@ -25,7 +25,7 @@ def _others(visit: Visit) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MenuItem:
     """A line of the menu: its digits, label, whom it is listed for, what it does there and when dialed directly."""
 
     digits: str
@@ -38,13 +38,13 @@ class Item:
 
 # *555# — in the order shown. `*555*<digits>#` reaches each directly.
 MENU = (
-    Item("1", gettext_lazy("Join"), _others, membership.consent, membership.consent),
-    Item("00", gettext_lazy("Activate bonus"), _members, bonus.activate, bonus.activate),
-    Item("3", gettext_lazy("Balance"), _everybody, bonus.tell_balance, bonus.tell_balance),
-    Item("6", gettext_lazy("Surveys"), _members, surveys.surveys, surveys.surveys, surveys.choose),
-    Item("4", gettext_lazy("Language"), _everybody, membership.languages, membership.languages),
-    Item("5", gettext_lazy("Help"), _everybody, membership.care, membership.care),
-    Item("2", gettext_lazy("Leave"), _members, membership.ask_to_leave, membership.leave_at_once),
+    MenuItem("1", gettext_lazy("Join"), _others, membership.consent, membership.consent),
+    MenuItem("00", gettext_lazy("Activate bonus"), _members, bonus.activate, bonus.activate),
+    MenuItem("3", gettext_lazy("Balance"), _everybody, bonus.tell_balance, bonus.tell_balance),
+    MenuItem("6", gettext_lazy("Surveys"), _members, surveys.surveys, surveys.surveys, surveys.choose),
+    MenuItem("4", gettext_lazy("Language"), _everybody, membership.languages, membership.languages),
+    MenuItem("5", gettext_lazy("Help"), _everybody, membership.care, membership.care),
+    MenuItem("2", gettext_lazy("Leave"), _members, membership.ask_to_leave, membership.leave_at_once),
 )
 _BY_DIGITS = {item.digits: item for item in MENU}
 

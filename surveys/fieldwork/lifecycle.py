@@ -40,7 +40,7 @@ REMIND_AT_ONCE = 5_000
 _JOB = "job:feed_surveys"
 
 
-class NotReady(Refusal):
+class SurveyNotReady(Refusal):
     """The survey cannot be launched; `what` says everything that is in the way."""
 
     code = "survey_not_ready"
@@ -48,7 +48,7 @@ class NotReady(Refusal):
     status = 422
 
 
-class WrongState(Refusal):
+class SurveyStateRefusal(Refusal):
     """The survey stands where this cannot be done to it."""
 
     code = "survey_wrong_state"
@@ -56,7 +56,7 @@ class WrongState(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class SurveyForecast:
     """What a launch would do: whom it reaches, the segments to be paid for, the units if everybody answered."""
 
     counts: Counts
@@ -70,14 +70,16 @@ def current(survey: Survey) -> Version | None:
     return survey.versions.filter(published_at__isnull=False).order_by("-number").first()
 
 
-def forecast(*, survey: Survey, now: datetime) -> Forecast:
+def forecast(*, survey: Survey, now: datetime) -> SurveyForecast:
     """Tell what a launch would do now. Raises NotReady."""
     require_ready(survey, now)
     counted = counts(survey=survey, now=now)
     said = [segments.measure(text)[1] for _channel, _language, text in inviting.worded(survey, units_of(survey, now))]
     wanted = sum(quota.wanted for quota in survey.quotas.all()) or None
     answers = min(counted.reachable, wanted) if wanted else counted.reachable
-    return Forecast(counted, round(counted.reachable * sum(said) / len(said)), answers * units_of(survey, now), wanted)
+    return SurveyForecast(
+        counted, round(counted.reachable * sum(said) / len(said)), answers * units_of(survey, now), wanted
+    )
 
 
 def units_of(survey: Survey, now: datetime) -> int:
@@ -126,7 +128,7 @@ def require_ready(survey: Survey, now: datetime) -> None:
     """Raise NotReady with everything that is in the way of a launch."""
     wrong = list(in_the_way(survey, now))
     if wrong:
-        raise NotReady(what="; ".join(str(one) for one in wrong))
+        raise SurveyNotReady(what="; ".join(str(one) for one in wrong))
 
 
 def in_the_way(survey: Survey, now: datetime) -> Sequence[object]:
@@ -343,7 +345,7 @@ def _locked(survey: Survey, *states: str) -> Survey:
     """The survey as it stands now, locked. Raises WrongState unless it stands in one of these."""
     found = Survey.objects.select_for_update(no_key=True, of=["self"]).select_related("stream").get(pk=survey.pk)
     if found.state not in states:
-        raise WrongState(state=found.get_state_display())
+        raise SurveyStateRefusal(state=found.get_state_display())
     return found
 
 

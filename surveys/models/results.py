@@ -13,7 +13,7 @@ class PublishedResult(models.Model):
     survey = models.OneToOneField(Survey, models.PROTECT, related_name="published", verbose_name=_("survey"))
     day = models.DateField(_("as of"))
     counted = models.PositiveIntegerField(_("completed when it was written"))  # for staff: exact
-    figures = models.JSONField(_("figures"), default=dict)  # surveys.results.publishing.Shown
+    figures = models.JSONField(_("figures"), default=dict)  # surveys.results.publishing.SurveyTotals
     is_final = models.BooleanField(_("final"), default=False)
 
     class Meta:

@@ -9,7 +9,7 @@ from core.access import audit
 from core.lib.errors import Refusal
 from surveys.models import Choice, Question, Survey, Version
 from surveys.questionnaire import flow, scripts
-from surveys.questionnaire.flow import Problem
+from surveys.questionnaire.flow import ScriptProblem
 
 
 class NotPublishable(Refusal):
@@ -58,7 +58,7 @@ def _copy(source: Version, target: Version) -> None:
         Choice.objects.bulk_create(choices)
 
 
-def problems(version: Version) -> list[Problem]:
+def problems(version: Version) -> list[ScriptProblem]:
     """Everything that is in the way of publishing."""
     return flow.problems(scripts.of(version), languages=version.survey.languages)
 

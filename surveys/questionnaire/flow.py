@@ -138,7 +138,7 @@ def _several(item: Item, key: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ScriptProblem:
     """Something that must be mended before a survey is published: where ("" for the whole) and what."""
 
     code: str
@@ -148,15 +148,15 @@ class Problem:
         return f"{self.code}: {self.what}" if self.code else str(self.what)
 
 
-def problems(script: Script, *, languages: Iterable[str]) -> list[Problem]:
+def problems(script: Script, *, languages: Iterable[str]) -> list[ScriptProblem]:
     """Everything that is in the way of publishing; none when all is well."""
     if not script.items:
-        return [Problem("", _("there is no question yet"))]
+        return [ScriptProblem("", _("there is no question yet"))]
     asked = list(languages)
-    found: list[Problem] = []
+    found: list[ScriptProblem] = []
     for item in script.items:
-        found += [Problem(item.code, what) for what in _wrong_with(script, item)]
-        found += [Problem(item.code, what) for what in _wrong_words(item, asked)]
+        found += [ScriptProblem(item.code, what) for what in _wrong_with(script, item)]
+        found += [ScriptProblem(item.code, what) for what in _wrong_words(item, asked)]
     if not any(problem.what == _NOWHERE for problem in found):
         found += _wrong_ways(script)
     return found
@@ -218,7 +218,7 @@ def _wrong_words(item: Item, languages: list[str]) -> Iterator[str | Promise]:
             yield _("0 is an answer, so it must fit one screen in “%(language)s”") % named
 
 
-def _wrong_ways(script: Script) -> Iterator[Problem]:
+def _wrong_ways(script: Script) -> Iterator[ScriptProblem]:
     reached, on_the_way, is_round = set(), set(), set()
 
     def walk(code: str) -> None:
@@ -238,6 +238,6 @@ def _wrong_ways(script: Script) -> Iterator[Problem]:
     walk(script.first.code)
     for item in script.items:
         if item.code in is_round:
-            yield Problem(item.code, _("it can come round again without end"))
+            yield ScriptProblem(item.code, _("it can come round again without end"))
         if item.code not in reached:
-            yield Problem(item.code, NOTHING_LEADS)
+            yield ScriptProblem(item.code, NOTHING_LEADS)

@@ -76,7 +76,7 @@ class GroupFull(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Position:
     """Where a member stands in a survey: at a question (`item`), or at an end (`ended`, a Response.State).
 
     `turn` must come back with the next key. `owes` is true once: when this very step earned the reward.
@@ -153,7 +153,7 @@ def _age(subscriber: Subscriber, today: date) -> int | None:
     return max(0, today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
 
 
-def begin(*, survey_id: int, subscriber: Subscriber, channel: Channel, language: str, now: datetime) -> Standing:
+def begin(*, survey_id: int, subscriber: Subscriber, channel: Channel, language: str, now: datetime) -> Position:
     """Begin a survey, or go on with it at the question that waits (S2). The subscriber must be locked.
 
     Raises NotMember, NoSuchSurvey, SurveyPaused, SurveyOver, AlreadyAnswered, NotForYou or GroupFull.
@@ -202,7 +202,7 @@ def _require_open(survey: Survey, now: datetime) -> None:
         raise SurveyOver
 
 
-def answer(*, response_id: int, subscriber_id: int, turn: int, key: str, now: datetime) -> Standing:
+def answer(*, response_id: int, subscriber_id: int, turn: int, key: str, now: datetime) -> Position:
     """Take the key pressed at `turn`. The subscriber must be locked.
 
     A key of an earlier turn changes nothing and shows what waits now; a wrong one shows the question again, with a
@@ -228,7 +228,7 @@ def answer(*, response_id: int, subscriber_id: int, turn: int, key: str, now: da
     return _go_on(survey, response, script, item, given, now)
 
 
-def _go_on(survey: Survey, response: Response, script: Script, item: Item, given: Given, now: datetime) -> Standing:
+def _go_on(survey: Survey, response: Response, script: Script, item: Item, given: Given, now: datetime) -> Position:
     """Keep the answer, and ask what follows or come to the end."""
     took = min(round(max(0.0, (now - response.asked_at).total_seconds()) * 1000), _MOST_MS)
     text = mask_numbers(given.text)[:200]
@@ -250,7 +250,7 @@ def _go_on(survey: Survey, response: Response, script: Script, item: Item, given
     return _end(survey, response, script, State.COMPLETED if is_taken else State.FULL, now)
 
 
-def _go_back(survey: Survey, response: Response, script: Script, now: datetime) -> Standing:
+def _go_back(survey: Survey, response: Response, script: Script, now: datetime) -> Position:
     """To the question before, its answer taken back; at the first one there is nothing to go back to."""
     if not response.path:
         return _standing(survey, response)
@@ -260,13 +260,13 @@ def _go_back(survey: Survey, response: Response, script: Script, now: datetime) 
     return _ask(survey, response, last, now)
 
 
-def _ask(survey: Survey, response: Response, code: str, now: datetime) -> Standing:
+def _ask(survey: Survey, response: Response, code: str, now: datetime) -> Position:
     response.asked, response.asked_at, response.turn = code, now, response.turn + 1
     response.save(update_fields=["asked", "asked_at", "turn", "path"])
     return _standing(survey, response)
 
 
-def _end(survey: Survey, response: Response, script: Script, state: State, now: datetime) -> Standing:
+def _end(survey: Survey, response: Response, script: Script, state: State, now: datetime) -> Position:
     answers = list(Answer.objects.filter(response=response).values_list("question_id", "value", "took_ms"))
     if state == State.COMPLETED and answers:
         average = sum(took for _question, _value, took in answers) / len(answers)
@@ -301,9 +301,9 @@ def settle(*, response_id: int, grant_id: int, units: int) -> None:
     Response.objects.filter(pk=response_id).update(grant=grant_id, units=units)
 
 
-def _standing(survey: Survey, response: Response, *, hint: str | Promise = "", owes: bool = False) -> Standing:
+def _standing(survey: Survey, response: Response, *, hint: str | Promise = "", owes: bool = False) -> Position:
     script = scripts.published(response.version_id)
-    return Standing(
+    return Position(
         response_id=response.pk,
         survey=survey,
         language=response.language,

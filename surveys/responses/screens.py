@@ -5,10 +5,10 @@ from django.utils.translation import gettext as _
 
 from core.lib import astana, gsm
 from surveys.questionnaire import wording
-from surveys.responses.answering import Standing
+from surveys.responses.answering import Position
 
 
-def screen(standing: Standing) -> str:
+def screen(standing: Position) -> str:
     """The question that waits, as it is shown, with what was wrong with the last key.
 
     Where 0 is an answer it cannot turn a page: a hint that there is no room for is left out.
@@ -22,7 +22,7 @@ def screen(standing: Standing) -> str:
     return hinted
 
 
-def ending(standing: Standing) -> str:
+def ending(standing: Position) -> str:
     """The last words of a survey, with the reward (B11)."""
     with translation.override(standing.language):
         words = {

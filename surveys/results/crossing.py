@@ -25,7 +25,7 @@ MOST_COLUMNS = 60
 
 
 @dataclass(slots=True)
-class Line:
+class CrossRow:
     """An answer's row: counts a column, and the column's per cents."""
 
     label: str
@@ -40,7 +40,7 @@ class Crossed:
 
     columns: list[str] = field(default_factory=list)
     totals: list[float] = field(default_factory=list)  # people in each column
-    lines: list[Line] = field(default_factory=list)
+    lines: list[CrossRow] = field(default_factory=list)
     people: int = 0
     effective: float = 0.0
     test: Test | None = None  # None: nothing to compare, or a test a choice
@@ -72,7 +72,7 @@ def cross(survey: Survey, row: Asked, by: Asked | str, filters: Filters, raked: 
     for key in row.choices():
         line = [cells.get((key, column), 0.0) for column in keys]
         shares = [100 * count / total for count, total in zip(line, found.totals, strict=True)]
-        found.lines.append(Line(row.label(key), line, shares))
+        found.lines.append(CrossRow(row.label(key), line, shares))
     if not found.columns_overlap:
         _test(found, effective)
     return found

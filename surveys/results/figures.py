@@ -29,7 +29,7 @@ _TIMES = 12  # steps a time's logarithm is cut into: a median read from them is 
 
 
 @dataclass(slots=True)
-class Standing:
+class QuestionReach:
     """How far people came with one question: who was asked it, answered it, and was asked it last."""
 
     code: str
@@ -52,7 +52,7 @@ class Funnel:
     states: dict[str, int] = field(default_factory=dict)
     fast: int = 0
     median_seconds: float | None = None
-    by_question: list[Standing] = field(default_factory=list)
+    by_question: list[QuestionReach] = field(default_factory=list)
 
     @property
     def begun(self) -> int:
@@ -76,7 +76,7 @@ class Funnel:
 
 
 @dataclass(slots=True)
-class Row:
+class AnswerShare:
     """One answer of a question: how many gave it (weighted), its share and the share's 95 % interval."""
 
     key: int
@@ -94,7 +94,7 @@ class Told:
     answered: int
     weighted: float
     effective: float
-    rows: list[Row]
+    rows: list[AnswerShare]
     mean: tuple[float, float, float] | None = None
     nps: tuple[float, float, float] | None = None
     groups: tuple[float, float, float] | None = None  # promoters, passives, detractors
@@ -144,7 +144,7 @@ def funnel(survey: Survey, asked: Sequence[Asked], filters: Filters, answers: "A
     """How far people came; invitations are all of the survey's, whatever is filtered."""
     where, given = filters.condition()
     given["survey"] = survey.pk
-    found = Funnel(invited=survey.invited, by_question=[Standing(one.code) for one in asked])
+    found = Funnel(invited=survey.invited, by_question=[QuestionReach(one.code) for one in asked])
     standing = {one.code: one for one in found.by_question}
     for state, is_fast, waiting, screened, count in rows(_TOTALS.format(where=where), given):
         found.states[state] = found.states.get(state, 0) + count
@@ -201,7 +201,7 @@ class Answers:
         found = Told(one, self.answered(one), weighted, effective, [])
         for key, count in counts.items():
             share, low, high = intervals.share(effective * count / weighted if weighted else 0, effective)
-            found.rows.append(Row(key, count, share, low, high))
+            found.rows.append(AnswerShare(key, count, share, low, high))
         if one.is_measured and weighted:
             total, of_squares = self._sums(one, values)
             scale = effective / weighted

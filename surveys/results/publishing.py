@@ -44,7 +44,7 @@ class ShownQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SurveyTotals:
     """A survey's rounded results."""
 
     completed: int = 0
@@ -90,12 +90,12 @@ def publish(*, survey: Survey, now: datetime) -> bool:
     return False
 
 
-def rounded(survey: Survey) -> Shown:
+def rounded(survey: Survey) -> SurveyTotals:
     """Round every cell of the completed responses; each cell's border is its secret's for good."""
     asked = [one for one in questions.of(survey) if one.kind != Question.Kind.TEXT]
     counted = figures.answers(survey, asked, _COMPLETED)
     completed = Response.objects.filter(survey=survey, state=Response.State.COMPLETED).count()
-    return Shown(
+    return SurveyTotals(
         completed=_TENS.shown(completed, cell=f"{survey.pk}/completed") or 0,
         questions=[
             found for one in asked if (found := _question(counted.told(one), f"{survey.pk}/{one.code}")) is not None
@@ -130,13 +130,13 @@ def _several(exact: dict[str, int], answered: int, cell: str) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedSurvey:
     """A row as its sponsor reads it."""
 
     survey: Survey
     day: date
     is_final: bool
-    shown: Shown
+    shown: SurveyTotals
 
 
 def for_sponsor(partner_id: int) -> QuerySet[Survey]:
@@ -146,13 +146,13 @@ def for_sponsor(partner_id: int) -> QuerySet[Survey]:
     return own.select_related("published").order_by("-starts_at", "-pk")
 
 
-def read(survey: Survey) -> Published | None:
+def read(survey: Survey) -> PublishedSurvey | None:
     """What was written down of it; None: nothing yet."""
     row: Any = getattr(survey, "published", None)
     if row is None:
         return None
     told = [ShownQuestion(**one) for one in row.figures["questions"]]
-    return Published(survey, row.day, row.is_final, Shown(row.figures["completed"], told))
+    return PublishedSurvey(survey, row.day, row.is_final, SurveyTotals(row.figures["completed"], told))
 
 
 def nps(told: ShownQuestion) -> int | None:

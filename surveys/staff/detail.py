@@ -90,7 +90,7 @@ def forecast(request: StaffRequest, survey_id: int) -> HttpResponse:
     try:
         told = lifecycle.forecast(survey=survey, now=now)
         context |= {"forecast": told, "counts": told.counts}
-    except lifecycle.NotReady:
+    except lifecycle.SurveyNotReady:
         context["in_the_way"] = list(lifecycle.in_the_way(survey, now))
         context["counts"] = _counted(survey, now)
     if context["counts"] is not None:

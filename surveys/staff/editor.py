@@ -23,7 +23,7 @@ from surveys.questionnaire.items import Item
 from surveys.staff import flow_map, preview
 from surveys.staff.common import SEE, WRITE, counted_problems, draft_or_404, survey_or_404, versions_of
 from surveys.staff.question_context import Place, in_short
-from surveys.staff.question_draft import Written
+from surveys.staff.question_draft import QuestionDraft
 from surveys.staff.questions import CHOSEN, RANGED, Kind, RowForm
 
 
@@ -94,8 +94,8 @@ def one(request: StaffRequest, survey_id: int, code: str) -> HttpResponse:
 def _write(request: StaffRequest, place: Place) -> HttpResponse:
     """Show the form; take a row in or out of it; or save."""
     if request.method != "POST":
-        return _form(request, place, Written.of_question(place))
-    written = Written.of_post(place, request.POST)
+        return _form(request, place, QuestionDraft.of_question(place))
+    written = QuestionDraft.of_post(place, request.POST)
     focused = _changed_rows(written, request)
     if focused is not None:
         return _form(request, place, written, focused=focused)
@@ -122,7 +122,7 @@ def _write(request: StaffRequest, place: Place) -> HttpResponse:
     return redirect("survey:questions", place.survey.pk)
 
 
-def _changed_rows(written: Written, request: StaffRequest) -> int | None:
+def _changed_rows(written: QuestionDraft, request: StaffRequest) -> int | None:
     """Take a row in or out, when the form was sent for that; the row to go on with (-1: none), None when it was not."""
     if "add" in request.POST:
         return written.add_row()
@@ -144,7 +144,7 @@ def _changed_rows(written: Written, request: StaffRequest) -> int | None:
 def _form(
     request: StaffRequest,
     place: Place,
-    written: Written,
+    written: QuestionDraft,
     *,
     forms: tuple[Any, list[RowForm]] | None = None,
     focused: int = -1,
@@ -177,7 +177,7 @@ def _form(
     return framed(request, "surveys/question.html", title=title, status=status, **context)
 
 
-def _shown(row: RowForm, number: int, written: Written, place: Place, focused: int) -> dict[str, Any]:
+def _shown(row: RowForm, number: int, written: QuestionDraft, place: Place, focused: int) -> dict[str, Any]:
     """A row for the template: what it is called, its fields, whether it is gone on with."""
     names = {
         Kind.YES_NO: {0: _("Yes"), 1: _("No")}.get(number, ""),
@@ -208,7 +208,7 @@ def show(request: StaffRequest, survey_id: int) -> HttpResponse:
     code = request.POST.get("code", "").replace("\0", "")[:20]
     found = Question.objects.filter(version=version, code=code).first() if code else None
     place = _place(survey, version, found or _fresh(survey, version))
-    item = Written.of_post(place, request.POST).item()
+    item = QuestionDraft.of_post(place, request.POST).item()
     script = _with(scripts.of(version), item)
     wrong = [one.what for one in flow.problems(script, languages=place.languages) if one.code == item.code]
     if found is None and not any(item.texts.values()):

@@ -35,7 +35,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class MapNode:
     """A question on the map."""
 
     item: Item
@@ -45,12 +45,12 @@ class Stop:
     ways: Sequence[Way]
 
 
-def ways(script: Script, languages: Sequence[str]) -> list[Stop]:
+def ways(script: Script, languages: Sequence[str]) -> list[MapNode]:
     """Every question with where its answers lead, in the reader's language where it is written in it."""
     reader = (get_language() or "ru")[:2]
     language = reader if reader in languages else languages[0]
     return [
-        Stop(
+        MapNode(
             item,
             item.texts.get(language) or _("(no text yet)"),
             _kind(item),
@@ -99,7 +99,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Arrow:
     """An arrow in the drawing: its path, what its end is, and its label at a place."""
 
     path: str
@@ -115,7 +115,7 @@ class Drawing:
     """The map as a picture of this size."""
 
     boxes: Sequence[Box]
-    lines: Sequence[Line]
+    lines: Sequence[Arrow]
     width: int
     height: int
     wide: int = _WIDE
@@ -141,7 +141,7 @@ def drawn(script: Script) -> Drawing:
     return Drawing(boxes, lines, _LEFT + _WIDE + _ENDS + 112, _TOP + len(boxes) * _ROW)
 
 
-def _lines(script: Script, item: Item, places: dict[str, int]) -> Iterator[Line]:
+def _lines(script: Script, item: Item, places: dict[str, int]) -> Iterator[Arrow]:
     """Ends to the right, jumps by a bend on the left, each beside the others."""
     here = places[item.code]
     middle = _TOP + here * _ROW + _HIGH // 2
@@ -151,7 +151,7 @@ def _lines(script: Script, item: Item, places: dict[str, int]) -> Iterator[Line]
     for number, target in enumerate(ends):
         y = _beside(middle, number, len(ends))
         x = _LEFT + _WIDE
-        yield Line(f"M {x} {y} h {_ENDS - 4}", target, _keys(script, item, target), x + _ENDS, y + 4, "start")
+        yield Arrow(f"M {x} {y} h {_ENDS - 4}", target, _keys(script, item, target), x + _ENDS, y + 4, "start")
     for number, target in enumerate(jumps):
         y = _beside(middle, number, len(jumps))
         there = _TOP + places[target] * _ROW + _HIGH // 2
@@ -159,10 +159,10 @@ def _lines(script: Script, item: Item, places: dict[str, int]) -> Iterator[Line]
         turn = 8 if there > y else -8
         path = f"M {_LEFT} {y} H {out + 8} Q {out} {y} {out} {y + turn} V {there - turn}"
         label = _keys(script, item, target)
-        yield Line(f"{path} Q {out} {there} {out + 8} {there} H {_LEFT - 4}", "jump", label, out - 4, y + 4, "end")
+        yield Arrow(f"{path} Q {out} {there} {out + 8} {there} H {_LEFT - 4}", "jump", label, out - 4, y + 4, "end")
     if here + 1 < len(places) and any(places.get(code) == here + 1 for code in targets):
         bottom = _TOP + here * _ROW + _HIGH
-        yield Line(f"M {_LEFT + 30} {bottom} v {_ROW - _HIGH - 4}", "next", "", 0, 0, "start")
+        yield Arrow(f"M {_LEFT + 30} {bottom} v {_ROW - _HIGH - 4}", "next", "", 0, 0, "start")
 
 
 def _beside(middle: int, number: int, count: int) -> int:

@@ -13,7 +13,7 @@ ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class PreviewScreen:
     """One USSD screen: its text, how it is encoded, characters used of those there are."""
 
     text: str
@@ -28,16 +28,16 @@ class Phone:
 
     language: str
     name: str
-    screens: Sequence[Screen]
+    screens: Sequence[PreviewScreen]
     spoken: str
 
 
-def measured(text: str) -> Screen:
+def measured(text: str) -> PreviewScreen:
     """How much of a screen a text takes: of 182 septets, or of 80 UCS-2 characters."""
     septets = gsm.septets(text)
     if septets is None:
-        return Screen(text, ENCODINGS["ucs2"], gsm.ucs2_units(text), gsm.USSD_UCS2)
-    return Screen(text, ENCODINGS["gsm7"], septets, gsm.USSD_SEPTETS)
+        return PreviewScreen(text, ENCODINGS["ucs2"], gsm.ucs2_units(text), gsm.USSD_UCS2)
+    return PreviewScreen(text, ENCODINGS["gsm7"], septets, gsm.USSD_SEPTETS)
 
 
 def of(item: Item, languages: Sequence[str], *, is_first: bool) -> list[Phone]:

@@ -13,7 +13,7 @@ from surveys.staff.questions import CHOSEN, MOST_ROWS, RANGED, SCALES, Kind, Que
 _OF_ROW = ("text_kk", "text_ru", "text_en", "low", "high", "then", "tells", "interest")
 
 
-class Written:
+class QuestionDraft:
     """A question as it stands in the form, finished or not: what was typed, its rows, and what may be done to them."""
 
     def __init__(self, place: Place, given: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -26,7 +26,7 @@ class Written:
         self._fit_rows()
 
     @classmethod
-    def of_question(cls, place: Place) -> "Written":
+    def of_question(cls, place: Place) -> "QuestionDraft":
         """As it is saved, or an empty one."""
         question = place.question
         given = {name: getattr(question, name) for name in ("kind", "low", "high", "is_screening", "then")}
@@ -36,7 +36,7 @@ class Written:
         return cls(place, given, [_row(choice) for choice in place.choices])
 
     @classmethod
-    def of_post(cls, place: Place, posted: Mapping[str, Any]) -> "Written":
+    def of_post(cls, place: Place, posted: Mapping[str, Any]) -> "QuestionDraft":
         """As it was sent."""
         count = str(posted.get("rows", "0"))
         rows = [

@@ -21,7 +21,7 @@ from enrollment.models import Language
 from surveys.fieldwork import lifecycle
 from surveys.models import Question, Response, Survey, Version
 from surveys.questionnaire import scripts
-from surveys.responses.answering import Standing
+from surveys.responses.answering import Position
 from surveys.responses.screens import ending
 from surveys.staff.common import SEE, survey_or_404, versions_of
 from surveys.staff.walkthrough import BROKEN, Walk
@@ -113,7 +113,7 @@ def _ended(survey: Survey, gone: Walk, now: datetime) -> str:
         return str(_("This answer leads to a question that does not exist."))
     units, lapses_at = _reward(survey, now) if gone.ended == Response.State.COMPLETED else (0, None)
     return ending(
-        Standing(
+        Position(
             response_id=0, survey=survey, language=gone.language, turn=0, ended=gone.ended, units=units,
             lapses_at=lapses_at,
         )

@@ -23,7 +23,7 @@ State = Response.State
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WalkedQuestion:
     """An answer on the way: the question, what was keyed, what it says, seconds it took."""
 
     item: Item
@@ -37,7 +37,7 @@ class Walk:
 
     def __init__(self, script: Script, language: str, keys: Iterable[tuple[str, int]] = ()) -> None:
         self.script, self.language = script, language
-        self.answers: list[Step] = []
+        self.answers: list[WalkedQuestion] = []
         self.item: Item | None = None
         self.ended = ""
         self.seconds = 0
@@ -83,7 +83,7 @@ class Walk:
             with translation.override(self.language):
                 self._ask(item, hint=str(bad.hint))
             return
-        self.answers.append(Step(item, key, said(item, given, self.language), max(0, at - self._asked_at)))
+        self.answers.append(WalkedQuestion(item, key, said(item, given, self.language), max(0, at - self._asked_at)))
         self._asked_at = at
         self._go_on(self.script.after(item, given))
 

@@ -14,7 +14,7 @@ Member = Callable[..., Subscriber]
 
 
 def enroll(subscriber: Subscriber, now: datetime) -> None:
-    shown = enrollment.Shown(enrollment.current_consent_text(), subscriber.language)
+    shown = enrollment.ShownConsent(enrollment.current_consent_text(), subscriber.language)
     programme.enroll(subscriber=subscriber, shown=shown, session="s", key="1", by="test", now=now)
 
 

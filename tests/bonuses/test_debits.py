@@ -10,7 +10,7 @@ import pytest
 
 from bonuses import charging
 from bonuses import lifecycle as bonuses
-from bonuses.charging import Answer, DebitRequest
+from bonuses.charging import ChargingAnswer, DebitRequest
 from bonuses.models import BonusTerms, Debit, Grant, LedgerEntry, PayableService
 from core.access.models import ApiClient
 from core.lib import crypto
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 HOME = "40102"
 
 
-def ask(subscriber: Subscriber, *, now: datetime, **fields: Any) -> Answer:
+def ask(subscriber: Subscriber, *, now: datetime, **fields: Any) -> ChargingAnswer:
     """Ask for a debit as the charging system does; a call within the network at home unless told otherwise."""
     client, _made = ApiClient.objects.get_or_create(name="ocs", kind="charging", proof="signature")
     usual = {
@@ -40,7 +40,7 @@ def ask(subscriber: Subscriber, *, now: datetime, **fields: Any) -> Answer:
     return charging.debit(client_id=client.pk, request=DebitRequest(msisdn=number, **usual | fields), now=now)
 
 
-def told(answer: Answer) -> tuple[str, int, int]:
+def told(answer: ChargingAnswer) -> tuple[str, int, int]:
     body = json.loads(answer.body)
     return body.get("code", ""), body["units_granted"], body["units_left"]
 

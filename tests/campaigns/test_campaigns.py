@@ -392,7 +392,7 @@ def test_what_is_in_the_way_of_a_launch_is_told(
     if not why:
         assert lifecycle.launch(campaign=campaign, by=ME, now=NOW).state == "scheduled"
         return
-    with translation.override("en"), pytest.raises(lifecycle.NotReady, match=why):
+    with translation.override("en"), pytest.raises(lifecycle.CampaignNotReady, match=why):
         lifecycle.launch(campaign=campaign, by=ME, now=NOW)
     campaign.refresh_from_db()
     assert campaign.state == "draft"

@@ -177,7 +177,7 @@ def test_saying_the_same_is_no_edit(make_offer: Callable[..., Offer]) -> None:
 def test_an_illegal_move_is_refused(make_offer: Callable[..., Offer], state: str, move: str) -> None:
     offer = make_offer(state)
 
-    with pytest.raises(approval.WrongState):
+    with pytest.raises(approval.OfferStateRefusal):
         getattr(approval, move)(offer=offer, by="staff:erlan", now=NOW)
 
 

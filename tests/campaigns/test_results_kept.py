@@ -13,7 +13,7 @@ from django.test import Client
 
 from campaigns.models import Campaign, CountedResult, Offer, Partner, PublishedResult
 from campaigns.results import figures, publishing, store
-from campaigns.results.figures import Compared, Figures, Tally
+from campaigns.results.figures import Compared, Figures, OfferTally
 from enrollment.models import Subscriber
 from messaging.models import Message
 from tests.campaigns.test_campaigns import NOW, make_campaign, member
@@ -73,8 +73,8 @@ def test_figures_are_read_as_they_were_written(ended: tuple[Campaign, dict[str, 
 def test_uplift_and_codes_for_all_are_kept_too() -> None:
     nothing: dict[Any, Any] = {(offer, name): {} for offer in (None, 7) for name in figures.DIMENSIONS}
     counted = Figures(
-        totals={None: Tally(placed=3), 7: Tally(placed=3)},
-        parts=nothing | {(7, "hour"): {None: Tally(placed=1), 12: Tally(placed=2)}},
+        totals={None: OfferTally(placed=3), 7: OfferTally(placed=3)},
+        parts=nothing | {(7, "hour"): {None: OfferTally(placed=1), 12: OfferTally(placed=2)}},
         reasons={None: {("failed", "rejected"): 1}, 7: {}},
         held_out=4,
         uplift=Compared(3, 1, 4, 0),
@@ -86,7 +86,7 @@ def test_uplift_and_codes_for_all_are_kept_too() -> None:
 
 
 def test_what_was_kept_before_leaving_was_compared_is_read() -> None:
-    kept = store.written(Figures({None: Tally()}, {}, {None: {}}, 4, None, {})) | {
+    kept = store.written(Figures({None: OfferTally()}, {}, {None: {}}, 4, None, {})) | {
         "uplift": {"members": 3, "members_redeemed": 1, "held_out": 4, "held_out_redeemed": 2}
     }
     del kept["leaving"]

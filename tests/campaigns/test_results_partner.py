@@ -18,7 +18,7 @@ from django.utils import translation
 from campaigns.models import Campaign, Offer, Partner, PartnerMember, PublishedResult, Statement, Variant
 from campaigns.results import figures, publishing, rounding, statement
 from campaigns.results import labels as told
-from campaigns.results.figures import Figures, Tally
+from campaigns.results.figures import Figures, OfferTally
 from tests.campaigns.conftest import NOW as MADE
 from tests.campaigns.test_campaigns import NOW
 
@@ -49,8 +49,8 @@ def campaign(offer: Offer) -> Campaign:
 
 def counted(offer: Offer, **fields: int) -> Figures:
     """Figures of one offer: members of two towns, most of them in one."""
-    total = Tally(**{"placed": 12_345, "sent": 12_001, "delivered": 11_500, "redeemed": 1_730, **fields})
-    small = Tally(placed=400, delivered=300, redeemed=20)
+    total = OfferTally(**{"placed": 12_345, "sent": 12_001, "delivered": 11_500, "redeemed": 1_730, **fields})
+    small = OfferTally(placed=400, delivered=300, redeemed=20)
     large = replace(total, placed=total.placed - 400, delivered=total.delivered - 300, redeemed=total.redeemed - 20)
     parts: dict[Any, Any] = {(whose, name): {} for whose in (None, offer.pk) for name in figures.DIMENSIONS} | {
         (offer.pk, "language"): {"ru": large, "kk": small}
@@ -275,11 +275,11 @@ def test_what_is_hidden_with_a_small_part_is_not_called_small(campaign: Campaign
         "hour": {"delivered": ({"12": 5_000, "18": 4_000}, None), "redeemed": ({"9": 2_100}, 2_000)},
         "language": {"delivered": ({"ru": 9_000}, None), "redeemed": ({}, None)},
     }
-    row = publishing.Published(campaign, offer, MADE.date(), True, publishing.Shown({}, parts))  # type: ignore[arg-type]
+    row = publishing.PublishedOffer(campaign, offer, MADE.date(), True, publishing.OfferTotals({}, parts))  # type: ignore[arg-type]
 
     with translation.override("en"):
-        hours = [(line.name, [str(one) for one in line.counts]) for line in told.lines(row, "hour", told.Names())]
-        languages = [[str(one) for one in line.counts] for line in told.lines(row, "language", told.Names())]
+        hours = [(line.name, [str(one) for one in line.counts]) for line in told.lines(row, "hour", told.PartNames())]
+        languages = [[str(one) for one in line.counts] for line in told.lines(row, "language", told.PartNames())]
 
     assert hours == [
         ("09:00", ["too few to tell", "2100"]),

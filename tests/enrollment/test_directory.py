@@ -208,7 +208,7 @@ def test_a_dry_run_tells_and_changes_nothing(imported: Import) -> None:
 def member(imported: Import, now: datetime) -> Subscriber:
     imported(line(), line("77010000002"))
     subscriber = the()
-    shown = enrollment.Shown(enrollment.current_consent_text(), "kk")
+    shown = enrollment.ShownConsent(enrollment.current_consent_text(), "kk")
     programme.enroll(subscriber=subscriber, shown=shown, session="s", key="1", by="test", now=now - timedelta(hours=1))
     return subscriber
 
@@ -342,7 +342,7 @@ def members(imported: Import, now: datetime) -> list[str]:
     """Fifty members, and ten who are none."""
     numbers = [f"77010001{n:03}" for n in range(60)]
     imported(*(line(number) for number in numbers))
-    shown = enrollment.Shown(enrollment.current_consent_text(), "kk")
+    shown = enrollment.ShownConsent(enrollment.current_consent_text(), "kk")
     for number in numbers[:50]:
         programme.enroll(subscriber=the(number), shown=shown, session="s", key="1", by="test", now=now)
     return numbers

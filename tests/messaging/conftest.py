@@ -9,7 +9,7 @@ from django.db import connection
 
 from enrollment import operations as enrollment
 from enrollment.models import Channel, Subscriber
-from enrollment.operations import Shown
+from enrollment.operations import ShownConsent
 from messaging import outbox
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.models import Message, MessageClass
@@ -68,7 +68,7 @@ def make_member(make_subscriber: Callable[..., Subscriber], now: datetime) -> Ca
 
     def make(**fields: Any) -> Subscriber:
         nonlocal shown
-        shown = shown or Shown(enrollment.current_consent_text(), "ru")
+        shown = shown or ShownConsent(enrollment.current_consent_text(), "ru")
         person = make_subscriber(**fields)
         enrollment.join(subscriber=person, shown=shown, session="s", key="1", by="test", now=now - timedelta(days=1))
         return person

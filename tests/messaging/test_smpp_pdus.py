@@ -10,7 +10,7 @@ from smpplib import smpp
 from core.lib import gsm
 from messaging.channels.smpp import pdus
 from messaging.channels.smpp.pace import Pace
-from messaging.channels.smpp.pdus import Address, Malformed, Unsendable
+from messaging.channels.smpp.pdus import Address, MalformedPdu, Unsendable
 
 NUMBER = "77010000001"
 SOURCE = Address("SMART", 5, 0)
@@ -214,7 +214,7 @@ def test_an_id_from_outside_is_visible_ascii():
     ids=["nothing", "too-short", "too-long", "unknown-command", "another-protocol"],
 )
 def test_what_is_no_pdu_is_told_before_it_is_all_there(octets):
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedPdu):
         pdus.length_of(octets, 0)
 
 

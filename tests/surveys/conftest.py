@@ -131,7 +131,7 @@ def make_member(make_subscriber: Callable[..., Subscriber], now: datetime) -> Ca
 
     def make(**fields: Any) -> Subscriber:
         subscriber = make_subscriber(**fields)
-        shown = enrollment.Shown(enrollment.current_consent_text(), subscriber.language)
+        shown = enrollment.ShownConsent(enrollment.current_consent_text(), subscriber.language)
         programme.enroll(
             subscriber=subscriber, shown=shown, session="s", key="1", by="ussd:t", now=now - timedelta(days=1)
         )

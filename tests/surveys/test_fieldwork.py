@@ -58,7 +58,7 @@ def test_a_braced_word_of_marketing_s_own_is_refused(make_survey, now):
     survey = make_survey(state="draft", invitation_ru="Привет, {name}")
     drafting.publish(version=drafting.draft_of(survey), by=ME, now=now)
 
-    with pytest.raises(lifecycle.NotReady, match="placeholder"), translation.override("en"):
+    with pytest.raises(lifecycle.SurveyNotReady, match="placeholder"), translation.override("en"):
         lifecycle.launch(survey=survey, by=ME, now=now)
 
 
@@ -212,7 +212,7 @@ def test_a_launch_is_refused_with_all_that_is_in_the_way(make_survey, now):
     survey = make_survey(state="draft", channels=["ivr"], ends_at=now)
     drafting.publish(version=drafting.draft_of(survey), by=ME, now=now)
 
-    with pytest.raises(lifecycle.NotReady) as refused, translation.override("en"):
+    with pytest.raises(lifecycle.SurveyNotReady) as refused, translation.override("en"):
         lifecycle.launch(survey=survey, by=ME, now=now)
 
     with translation.override("en"):
@@ -221,7 +221,7 @@ def test_a_launch_is_refused_with_all_that_is_in_the_way(make_survey, now):
 
 
 def test_a_launch_without_published_questions_is_refused(make_survey, now):
-    with pytest.raises(lifecycle.NotReady), translation.override("en"):
+    with pytest.raises(lifecycle.SurveyNotReady), translation.override("en"):
         lifecycle.launch(survey=make_survey(state="draft"), by=ME, now=now)
 
 
@@ -229,7 +229,7 @@ def test_an_invitation_by_ussd_fits_a_screen_or_is_refused(make_survey, now):
     survey = make_survey(state="draft", channels=["ussd"], languages=["kk"], invitation_kk="Ұ" * 70)
     drafting.publish(version=drafting.draft_of(survey), by=ME, now=now)
 
-    with pytest.raises(lifecycle.NotReady, match="does not fit one screen"), translation.override("en"):
+    with pytest.raises(lifecycle.SurveyNotReady, match="does not fit one screen"), translation.override("en"):
         lifecycle.launch(survey=survey, by=ME, now=now)
 
 
@@ -296,7 +296,7 @@ def test_states_go_only_where_they_may(make_survey):
 
     with pytest.raises(IntegrityError), transaction.atomic():
         Survey.objects.filter(pk=survey.pk).update(state="draft", launched_at=None)
-    with pytest.raises(lifecycle.WrongState):
+    with pytest.raises(lifecycle.SurveyStateRefusal):
         lifecycle.launch(survey=survey, by=ME, now=survey.starts_at)
 
 
@@ -326,5 +326,5 @@ def test_questions_not_in_every_language_are_not_launched(make_survey, now):
     Survey.objects.update(languages=["ru", "en"])
     survey.refresh_from_db()
 
-    with pytest.raises(lifecycle.NotReady, match="every language"), translation.override("en"):
+    with pytest.raises(lifecycle.SurveyNotReady, match="every language"), translation.override("en"):
         lifecycle.launch(survey=survey, by=ME, now=now)

@@ -18,7 +18,7 @@ from surveys.fieldwork import lifecycle
 from surveys.models import Answer, Question, Quota, Response, Survey
 from surveys.questionnaire import drafting, flow, scripts
 from surveys.responses import answering
-from surveys.responses.answering import Standing
+from surveys.responses.answering import Position
 from tests.surveys.conftest import write
 
 pytestmark = pytest.mark.django_db
@@ -70,17 +70,17 @@ class Life:
             msisdn=crypto.encrypt_msisdn(value), msisdn_index=crypto.blind_index(value), brand="activ",
             line_status="active", language="ru", created_at=NOW, changed_at=NOW, gender="f",
         )  # fmt: skip
-        shown = enrollment.Shown(enrollment.current_consent_text(), "ru")
+        shown = enrollment.ShownConsent(enrollment.current_consent_text(), "ru")
         programme.enroll(subscriber=self.member, shown=shown, session="s", key="1", by="ussd:t", now=NOW)
         self.standing = self.begin()
         self.before = self.standing
 
-    def begin(self) -> Standing:
+    def begin(self) -> Position:
         return programme.begin_survey(
             survey_id=self.survey.pk, subscriber=self.member, channel=Channel.USSD, language="ru", now=self.now
         )
 
-    def press(self, standing: Standing, key: str) -> Standing:
+    def press(self, standing: Position, key: str) -> Position:
         self.now += timedelta(seconds=3)
         return programme.answer_survey(
             response_id=standing.response_id, subscriber_id=self.member.pk, turn=standing.turn, key=key, now=self.now

@@ -18,7 +18,7 @@ from core.access.models import ApiClient
 from core.lib import clock
 from enrollment.models import ConsentEvent, Membership, Subscriber
 from smart.ussd import sessions
-from smart.ussd.dialect import Dialect, HandsetSession, Outgoing
+from smart.ussd.dialect import Dialect, GatewayCall, HandsetSession
 from smart.ussd.dialects import DIALECTS
 from tests.bonuses.conftest import enroll
 
@@ -44,12 +44,12 @@ class DialectClient:
         usual = dialect.compose(HandsetSession(ANNA, "*555#", number="s"), None)
         self.path, self.content_type = usual.path, usual.content_type
 
-    def proof(self, sent: Outgoing) -> dict[str, str]:
+    def proof(self, sent: GatewayCall) -> dict[str, str]:
         """The headers that prove who sends it; a signature is new each time."""
         proof = self.dialect.proof
         return proofs.headers(proof, self.key_id, self.secret, method=sent.method, path=sent.path, body=sent.body)
 
-    def send(self, sent: Outgoing, **headers: str) -> Any:
+    def send(self, sent: GatewayCall, **headers: str) -> Any:
         """Send it; `headers` replace those of its own."""
         headers = {**self.proof(sent), **sent.headers, **headers}
         return self.http.generic(sent.method, sent.path, sent.body, content_type=sent.content_type, headers=headers)
@@ -62,10 +62,10 @@ class Gateway(DialectClient):
         super().__init__(DIALECTS["native"], key_id, secret)
 
     def signed(self, path: str, body: bytes, *, method: str = "POST") -> dict[str, str]:
-        return self.proof(Outgoing(path, body, method=method))
+        return self.proof(GatewayCall(path, body, method=method))
 
     def post(self, path: str, body: bytes, **headers: str) -> Any:
-        return self.send(Outgoing(path, body, self.content_type), **headers)
+        return self.send(GatewayCall(path, body, self.content_type), **headers)
 
     def ask(self, session: str, msisdn: str, sequence: int, **typed: str) -> Any:
         body = json.dumps({"msisdn": msisdn, "sequence": sequence, **typed}).encode()
@@ -93,7 +93,7 @@ class AfricasTalking(DialectClient):
         super().__init__(DIALECTS["africastalking"], key_id, secret)
 
     def post(self, body: bytes, **headers: str) -> Any:
-        return self.send(Outgoing(self.path, body, self.content_type), **headers)
+        return self.send(GatewayCall(self.path, body, self.content_type), **headers)
 
     def ask(self, session: str, msisdn: str, text: str | None, *, code: str = "*555#", **more: str) -> Any:
         form = {"sessionId": session, "phoneNumber": f"+{msisdn}", "networkCode": "40102", "serviceCode": code, **more}
@@ -112,7 +112,7 @@ class Comviva(DialectClient):
         super().__init__(DIALECTS["comviva"], key_id, secret)
 
     def post(self, body: bytes, **headers: str) -> Any:
-        return self.send(Outgoing(self.path, body, self.content_type), **headers)
+        return self.send(GatewayCall(self.path, body, self.content_type), **headers)
 
     def ask(
         self, session: str, msisdn: str, typed: str, *, transaction: str, new: bool = False, flow: str = "FD"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from campaigns.offers.uploads.table import Row, Unreadable
+from campaigns.offers.uploads.table import FileRow, Unreadable
 
 MEMORY = 192 * 1024 * 1024  # address space, of which Python and openpyxl take 40 MB before they read anything
 SECONDS = 30
@@ -19,7 +19,7 @@ _OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGALRM)
 
 
 @contextmanager
-def reading(path: Path, *, memory: int = MEMORY, seconds: int = SECONDS) -> Iterator[tuple[int, Iterator[Row]]]:
+def reading(path: Path, *, memory: int = MEMORY, seconds: int = SECONDS) -> Iterator[tuple[int, Iterator[FileRow]]]:
     """Give the number of rows and the rows as they come. Raises Unreadable, also while they are iterated."""
     # Nothing of ours goes with it: no address of the database, no key.
     environment = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
@@ -40,9 +40,9 @@ def reading(path: Path, *, memory: int = MEMORY, seconds: int = SECONDS) -> Iter
             child.kill()
 
 
-def _rows(child: subprocess.Popen[bytes], count: int) -> Iterator[Row]:
+def _rows(child: subprocess.Popen[bytes], count: int) -> Iterator[FileRow]:
     for _ in range(count):
-        yield Row(*json.loads(_line(child)))
+        yield FileRow(*json.loads(_line(child)))
 
 
 def _line(child: subprocess.Popen[bytes]) -> bytes:

@@ -10,7 +10,7 @@ from campaigns.models import Category, Offer, OfferEvent, Partner, UploadRow
 from campaigns.offers import drafts
 from campaigns.offers.drafts import Catalogue, Draft
 from campaigns.offers.uploads import sql
-from campaigns.offers.uploads.parsing import Standing
+from campaigns.offers.uploads.parsing import PartnersOffers
 from core.lib import astana
 
 _LOT = 500
@@ -18,7 +18,7 @@ _LOT = 500
 
 def recheck(partner: Partner, rows: Sequence[UploadRow], wanted: Sequence[Draft], now: datetime) -> list[UploadRow]:
     """Judge rows and their drafts again as of now; return the wrong ones, with their errors set and not saved."""
-    catalogue, standing, today = Catalogue(), Standing(partner), astana.day_of(now)
+    catalogue, standing, today = Catalogue(), PartnersOffers(partner), astana.day_of(now)
     wrong = []
     with translation.override("en"):  # details are kept untranslated
         for row, draft in zip(rows, wanted, strict=True):

@@ -26,17 +26,21 @@ from campaigns.offers.uploads.deciding import (
     import_confirmed,
     sweep,
 )
-from campaigns.offers.uploads.parsing import Parser, kept, restored
-from campaigns.offers.uploads.table import MOST_BYTES, Row, Unreadable
+from campaigns.offers.uploads.parsing import RowParser, kept, restored
+from campaigns.offers.uploads.table import MOST_BYTES, FileRow, Unreadable
 from campaigns.offers.uploads.template import template_csv, template_xlsx
-from campaigns.offers.uploads.words import Names, packed, problems_in_words, refusal_in_words, understood_in_words
+from campaigns.offers.uploads.words import (
+    packed,
+    problems_in_words,
+    refusal_in_words,
+    understood_in_words,
+)
 from core.access import audit
 from core.lib import astana
 from core.lib.errors import Refusal
 
 __all__ = [
     "KEPT",
-    "Names",
     "NotWaiting",
     "NothingGood",
     "Outdated",
@@ -59,7 +63,7 @@ _GIVEN_UP = timedelta(hours=1)
 _LOT = 250  # rows filed in one transaction, and so the progress bar's step
 
 
-class TooLarge(Refusal):
+class FileTooLarge(Refusal):
     """The file is larger than any may be."""
 
     code = "upload_too_large"
@@ -98,7 +102,7 @@ def _keep(path: Path, chunks: Iterable[bytes]) -> None:
         for chunk in chunks:
             size += len(chunk)
             if size > MOST_BYTES:
-                raise TooLarge(most=MOST_BYTES >> 20)
+                raise FileTooLarge(most=MOST_BYTES >> 20)
             file.write(chunk)
 
 
@@ -164,7 +168,7 @@ def _read_or_refuse(upload: Upload, is_hopeless: bool, clock: Callable[[], datet
 
 def _read(upload: Upload, clock: Callable[[], datetime]) -> None:
     """File every row with what is understood of it. Raises Unreadable or LeaseLost."""
-    parser = Parser(upload.partner, astana.day_of(clock()))
+    parser = RowParser(upload.partner, astana.day_of(clock()))
     with child.reading(Path(upload.path)) as (count, rows):
         while lot := list(islice(rows, _LOT)):
             lines = [_line(upload, parser, row) for row in lot]
@@ -174,7 +178,7 @@ def _read(upload: Upload, clock: Callable[[], datetime]) -> None:
     _close(upload, phase=Phase.PARSED)
 
 
-def _line(upload: Upload, parser: Parser, row: Row) -> UploadRow:
+def _line(upload: Upload, parser: RowParser, row: FileRow) -> UploadRow:
     draft, problems, same = parser.understand(row)
     return UploadRow(
         upload=upload,

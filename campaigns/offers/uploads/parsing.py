@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from campaigns.models import Offer, Partner
-from campaigns.offers.drafts import Catalogue, Draft, Problem, problem, problems
-from campaigns.offers.uploads.table import LONGEST_CELL, Row
+from campaigns.offers.drafts import Catalogue, Draft, DraftProblem, problem, problems
+from campaigns.offers.uploads.table import LONGEST_CELL, FileRow
 from core.lib.languages import LANGUAGES
 from enrollment.models import Channel, Interest
 from enrollment.towns import TownMatcher
@@ -25,7 +25,7 @@ _DATES = ("valid_from", "valid_to")
 _LISTS = ("channels", "interests", "towns")
 
 
-class Parser:
+class RowParser:
     """Understands the rows of one partner's file; made once for it, it knows what stands there already."""
 
     def __init__(self, partner: Partner, today: date) -> None:
@@ -35,11 +35,11 @@ class Parser:
         self._towns = TownMatcher()
         self._categories = _named(self.catalogue.categories.values())
         self._interests = _named(Interest.objects.all())
-        self._standing = Standing(partner)
+        self._standing = PartnersOffers(partner)
         self._rows: dict[str, int] = {}
         self._codes: dict[str, int] = {}
 
-    def understand(self, row: Row) -> tuple[Draft, list[Problem], int | None]:
+    def understand(self, row: FileRow) -> tuple[Draft, list[DraftProblem], int | None]:
         """Return the draft, what is wrong with it, and the partner's offer that says the same, if any."""
         draft, found = self._draft(row)
         unread = {one.name for one in found}
@@ -58,7 +58,7 @@ class Parser:
             found.append(problem("shared_code", "same_code_row", row=taker))
         return draft, found, same
 
-    def _draft(self, row: Row) -> tuple[Draft, list[Problem]]:
+    def _draft(self, row: FileRow) -> tuple[Draft, list[DraftProblem]]:
         """What the cells say; a cell that says nothing we know is a problem and leaves its field empty."""
         found = [problem(name, code, **_DETAILS.get(code, {})) for name, code in row.wrong.items()]
         given = {name: text for name, text in row.given.items() if name not in row.wrong}
@@ -90,7 +90,7 @@ class Parser:
         return tuple(sorted({code for code in codes.values() if code})), [name for name in codes if not codes[name]]
 
 
-class Standing:
+class PartnersOffers:
     """What a partner's offers say already."""
 
     def __init__(self, partner: Partner) -> None:
@@ -98,7 +98,7 @@ class Standing:
         self._by_digest = dict(offers.values_list("digest", "pk"))
         self._codes = set(offers.exclude(shared_code="").values_list("shared_code", flat=True))
 
-    def judge(self, draft: Draft, digest: str) -> tuple[int | None, list[Problem]]:
+    def judge(self, draft: Draft, digest: str) -> tuple[int | None, list[DraftProblem]]:
         """The id of the offer that says exactly this, and what keeps the draft from standing beside them."""
         if same := self._by_digest.get(digest):
             return same, [problem("", "same_offer", offer=same)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from campaigns.offers.uploads import headings, plain, workbook
-from campaigns.offers.uploads.table import MOST_BYTES, MOST_ROWS, Cell, Row, Unreadable
+from campaigns.offers.uploads.table import MOST_BYTES, MOST_ROWS, Cell, FileRow, Unreadable
 
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # and every encrypted workbook
 _MOST_TOLD = 5  # headings in a refusal
@@ -46,7 +46,7 @@ def _limit(memory: int, seconds: int) -> None:
     signal.alarm(4 * seconds)  # for a machine that has little time for us
 
 
-def read(path: Path) -> list[Row]:
+def read(path: Path) -> list[FileRow]:
     """Return the file's rows that are not blank. Raises Unreadable. What it is, its content says, never its name."""
     try:
         size = path.stat().st_size
@@ -62,7 +62,7 @@ def read(path: Path) -> list[Row]:
     return list(take(workbook.rows(data) if data.startswith(b"PK") else plain.rows(data)))
 
 
-def take(lines: Iterable[list[Cell]]) -> Iterator[Row]:
+def take(lines: Iterable[list[Cell]]) -> Iterator[FileRow]:
     """Yield the rows below the headings by field, counted as they stand. Raises Unreadable."""
     fields: list[str] = []
     number = taken = 0
@@ -99,7 +99,7 @@ def _fields(line: list[Cell]) -> list[str]:
     return fields
 
 
-def _row(number: int, fields: list[str], line: list[Cell]) -> Row:
+def _row(number: int, fields: list[str], line: list[Cell]) -> FileRow:
     given, wrong = {}, {}
     for place, one in enumerate(line):
         if not (one.text or one.wrong):
@@ -111,7 +111,7 @@ def _row(number: int, fields: list[str], line: list[Cell]) -> Row:
         given[field] = one.text
         if one.wrong:
             wrong[field] = one.wrong
-    return Row(number, given, wrong)
+    return FileRow(number, given, wrong)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Cell(NamedTuple):
 BLANK = Cell("")
 
 
-class Row(NamedTuple):
+class FileRow(NamedTuple):
     """A row's place below the headings, its cells by field, and the codes of what is wrong with some of them."""
 
     number: int

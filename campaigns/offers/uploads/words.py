@@ -88,7 +88,7 @@ def label_of(name: str) -> str:
         return name
 
 
-class Names:
+class CatalogueNames:
     """What categories and interests are called in the active language, read once for a page of rows."""
 
     def __init__(self) -> None:
@@ -101,9 +101,9 @@ class Names:
         return ", ".join(names.get(code, code) for code in codes)
 
 
-def understood_in_words(row: UploadRow, *, names: Names | None = None) -> list[tuple[str, str]]:
+def understood_in_words(row: UploadRow, *, names: CatalogueNames | None = None) -> list[tuple[str, str]]:
     """What was understood of a row, as pairs of a label and a value; what it does not say is left out."""
-    draft, known = restored(row.understood), names or Names()
+    draft, known = restored(row.understood), names or CatalogueNames()
     told = [
         (name, getattr(draft, name)) for language in LANGUAGES for name in (f"title_{language}", f"text_{language}")
     ]
@@ -124,7 +124,7 @@ def understood_in_words(row: UploadRow, *, names: Names | None = None) -> list[t
     return [(label_of(name), value) for name, value in told if value]
 
 
-def _towns(draft: Draft, row: UploadRow, known: Names) -> str:
+def _towns(draft: Draft, row: UploadRow, known: CatalogueNames) -> str:
     """No town means every one, unless none was understood."""
     if draft.towns or any(name == "towns" for name, _code, _details in row.errors):
         return known.listed(known.towns, draft.towns)

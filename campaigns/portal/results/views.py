@@ -25,7 +25,7 @@ _MEASURES = [name for name in labels.MEASURES if name != "waiting"]
 def page(request: PortalRequest) -> HttpResponse:
     """Results by campaign and offer, and the statements."""
     found = Paginator(publishing.for_partner(request.partner), _A_PAGE).get_page(request.GET.get("page"))
-    names = labels.Names()
+    names = labels.PartNames()
     context = {
         "page": found,
         "results": [_result(publishing.read(row), names) for row in found],
@@ -36,7 +36,7 @@ def page(request: PortalRequest) -> HttpResponse:
     return render(request, "partners/results.html", context)
 
 
-def _result(published: publishing.Published, names: labels.Names) -> dict[str, object]:
+def _result(published: publishing.PublishedOffer, names: labels.PartNames) -> dict[str, object]:
     shown = published.shown
     return {
         "published": published,

@@ -42,7 +42,7 @@ class Unanswered(RequestFailed):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What a peer said; `body` is cut off at the client's most bytes."""
 
     status: int
@@ -85,7 +85,7 @@ class HttpClient:
         headers: dict[str, str] | None = None,
         seconds: float,
         begin_by: float | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Send a request, not after `begin_by` (time.monotonic()), and wait `seconds` at most for all of the answer.
 
         `path`, when there is one, is below the client's own; connecting is part of the seconds.
@@ -234,7 +234,7 @@ def _exchange(
     headers: dict[str, str],
     end: float,
     most_bytes: int,
-) -> tuple[Answer, bool]:
+) -> tuple[HttpAnswer, bool]:
     connection.sock.settimeout(_left(end))
 
     def timed(sock: socket.socket, **given: Any) -> http.client.HTTPResponse:
@@ -247,6 +247,6 @@ def _exchange(
         content = response.read(most_bytes + 1)
         is_reusable = not response.will_close and len(content) <= most_bytes and response.isclosed()
         cookies = "; ".join(line.partition(";")[0].strip() for line in response.headers.get_all("Set-Cookie") or ())
-        return Answer(response.status, content[:most_bytes], cookies[:4000]), is_reusable
+        return HttpAnswer(response.status, content[:most_bytes], cookies[:4000]), is_reusable
     finally:
         response.close()

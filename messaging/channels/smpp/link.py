@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from messaging.channels.base import Outcome
 from messaging.channels.smpp import pdus
 from messaging.channels.smpp.handing import Handing
-from messaging.channels.smpp.pdus import Heard, Malformed
+from messaging.channels.smpp.pdus import Heard, MalformedPdu
 from messaging.channels.smpp.peer import Lost, Peer
 from messaging.channels.smpp.pulse import Pulse
 from messaging.channels.smpp.queries import Queries, Query
@@ -118,8 +118,8 @@ class Link:
                 self._serve(wire)
             finally:
                 wire.close()
-        except (Lost, Malformed) as why:
-            self.malformed += isinstance(why, Malformed)
+        except (Lost, MalformedPdu) as why:
+            self.malformed += isinstance(why, MalformedPdu)
             return str(why)
         except (OSError, ValueError) as why:
             return type(why).__name__

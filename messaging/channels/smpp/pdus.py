@@ -35,7 +35,7 @@ RECEIPTED_MESSAGE_ID, MESSAGE_STATE, NETWORK_ERROR, MESSAGE_PAYLOAD = 0x001E, 0x
 _USER_REFERENCE = 0x0204
 
 
-class Malformed(Exception):
+class MalformedPdu(Exception):
     """What came is no PDU; the message says why, and nothing of what came."""
 
 
@@ -139,7 +139,7 @@ def _end(body: bytes, at: int) -> int:
     """Where the string ends that begins there; its NUL follows."""
     end = body.find(b"\0", at)
     if end < 0:
-        raise Malformed("string without an end")
+        raise MalformedPdu("string without an end")
     return end
 
 
@@ -183,7 +183,7 @@ def _read_deliver_sm(body: bytes, fields: Fields) -> None:
     if end > len(body):
         # Half an id is another message's: the word that was cut does not count.
         fields.short_message = fields.short_message[: fields.short_message.rfind(b" ") + 1]
-        raise Malformed("text beyond the end")
+        raise MalformedPdu("text beyond the end")
     _read_tlvs(body, end, fields)
 
 
@@ -239,10 +239,10 @@ def length_of(buffer: bytes | bytearray, at: int) -> int | None:
         return None
     length = int.from_bytes(buffer[at : at + 4], "big")
     if not _HEADER.size <= length <= LONGEST:
-        raise Malformed("length")
+        raise MalformedPdu("length")
     # No need to wait for the rest of what is another protocol's: commands, the vendors' own too, are small numbers.
     if left >= 8 and int.from_bytes(buffer[at + 4 : at + 8], "big") & ~_RESPONSE > _HIGHEST_COMMAND:
-        raise Malformed("command")
+        raise MalformedPdu("command")
     return length if left >= length else None
 
 
@@ -255,7 +255,7 @@ def read(octets: bytes) -> Heard:
     if reader is not None and len(octets) > _HEADER.size:
         try:
             reader(octets[_HEADER.size :], heard.fields)
-        except (IndexError, Malformed):
+        except (IndexError, MalformedPdu):
             heard.fields.is_cut = True
     return heard
 
@@ -279,7 +279,7 @@ _DATES = re.compile(r"\b((?:submit|done) date:\s?\d{10,14})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class DeliveryReceipt:
     """A receipt as it came; `status` is of messaging's Receipt.Status, `raw` holds no number and no text."""
 
     network_id: str
@@ -299,7 +299,7 @@ def is_receipt(fields: Fields) -> bool:
     return esm_class & _TYPE == _RECEIPT or bool(esm_class & _INTERMEDIATE) or RECEIPTED_MESSAGE_ID in fields.tlvs
 
 
-def receipt_of(fields: Fields) -> Receipt | None:
+def receipt_of(fields: Fields) -> DeliveryReceipt | None:
     """Read a receipt, its optional parameters before its text; None when it names no message."""
     tlvs = fields.tlvs
     octets = (fields.short_message or tlvs.get(MESSAGE_PAYLOAD, b""))[:1000]
@@ -318,4 +318,4 @@ def receipt_of(fields: Fields) -> Receipt | None:
     status = _FINAL.get(word, "underway")
     raw = [f"id:{network_id}", f"stat:{word}", f"err:{code}", *_DATES.findall(text), f"esm:{fields.esm_class:02x}"]
     error = "" if status == "delivered" else f"smpp:{word}" + (f":{code}" if code.strip("0") else "")
-    return Receipt(network_id, status, error, " ".join(raw))
+    return DeliveryReceipt(network_id, status, error, " ".join(raw))

@@ -14,7 +14,7 @@ from messaging.channels.smpp.pace import Pace
 from messaging.channels.smpp.pdus import Heard
 from messaging.channels.smpp.peer import Lost, Peer
 from messaging.channels.smpp.waiting import Waiting
-from messaging.channels.smpp.window import Window, Written
+from messaging.channels.smpp.window import SubmitWindow, WrittenPart
 from messaging.channels.smpp.wire import Wire
 
 _CHUNK = 16 * 1024
@@ -28,7 +28,7 @@ class Submits:
         self._peer, self._late = peer, late
         self.pace = Pace(peer.rate, pause=peer.throttle_pause, now=time.monotonic())
         self.waiting = Waiting()
-        self.window = Window(peer.window, patience=peer.response_seconds)
+        self.window = SubmitWindow(peer.window, patience=peer.response_seconds)
 
     def due(self, now: float, *, can_write: bool) -> float:
         """When there is something to do that neither side's octets bring about."""
@@ -66,7 +66,7 @@ class Submits:
                 return
             self._send(wire, chunk)
 
-    def _chunk(self, wire: Wire, now: float) -> list[tuple[int, Written, bytes]]:
+    def _chunk(self, wire: Wire, now: float) -> list[tuple[int, WrittenPart, bytes]]:
         """The next parts as PDUs, by sequence number: no more than fit into one write."""
         room = min(self.window.room, self.pace.available(now), len(self.waiting))
         chunk, size = [], 0
@@ -74,7 +74,7 @@ class Submits:
             handing, number = part
             sequence = wire.next_sequence()
             octets = self._pdu(handing, number, sequence)
-            chunk.append((sequence, Written(handing, number, now), octets))
+            chunk.append((sequence, WrittenPart(handing, number, now), octets))
             size += len(octets)
             room -= 1
         return chunk
@@ -90,7 +90,7 @@ class Submits:
             user_reference=message.message_id & 0xFFFF if self._peer.has_user_reference else None,
         )
 
-    def _send(self, wire: Wire, chunk: list[tuple[int, Written, bytes]]) -> None:
+    def _send(self, wire: Wire, chunk: list[tuple[int, WrittenPart, bytes]]) -> None:
         """Write PDUs. One of which nothing was taken waits again: it is not written."""
         now = time.monotonic()
         for sequence, written, _ in chunk:
@@ -129,7 +129,7 @@ class Submits:
             for following in reversed(range(1, len(handing.parts))):
                 self.waiting.put_first(handing, following)
 
-    def _refused(self, written: Written, status: int, now: float) -> None:
+    def _refused(self, written: WrittenPart, status: int, now: float) -> None:
         handing, error = written.handing, f"smpp:{status:#04x}"
         if status in (pdus.THROTTLED, pdus.QUEUE_FULL):
             self.pace.throttled(written_at=written.at, now=now)

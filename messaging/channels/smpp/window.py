@@ -11,7 +11,7 @@ _MOST_REMEMBERED = 10_000
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenPart:
     """A part that was written and not yet answered."""
 
     handing: Handing
@@ -19,14 +19,14 @@ class Written:
     at: float
 
 
-class Window:
+class SubmitWindow:
     """The parts of one connection, by sequence number; the oldest first. Times are time.monotonic()'s."""
 
     def __init__(self, size: int, *, patience: float) -> None:
         self._size, self._patience = size, patience
-        self._written: dict[int, Written] = {}
+        self._written: dict[int, WrittenPart] = {}
         self._taking_room: dict[int, float] = {}  # given up, but still part of the window
-        self._given_up: dict[int, Written] = {}
+        self._given_up: dict[int, WrittenPart] = {}
 
     def __contains__(self, sequence: int) -> bool:
         return sequence in self._written or sequence in self._given_up
@@ -46,7 +46,7 @@ class Window:
         """When the oldest that is waited for was written."""
         return next(iter(self._written.values())).at if self._written else None
 
-    def add(self, sequence: int, written: Written) -> None:
+    def add(self, sequence: int, written: WrittenPart) -> None:
         """Count a part that is being written."""
         self._written[sequence] = written
         written.handing.in_flight += 1
@@ -55,7 +55,7 @@ class Window:
         """It was not written after all."""
         self._written.pop(sequence).handing.in_flight -= 1
 
-    def answered(self, sequence: int) -> Written | None:
+    def answered(self, sequence: int) -> WrittenPart | None:
         """The part that an answer is for, in time or not; None when nobody knows it (any more)."""
         self._taking_room.pop(sequence, None)
         written = self._written.pop(sequence, None) or self._given_up.pop(sequence, None)
@@ -63,7 +63,7 @@ class Window:
             written.handing.in_flight -= 1
         return written
 
-    def overdue(self, now: float) -> Iterator[Written]:
+    def overdue(self, now: float) -> Iterator[WrittenPart]:
         """Give up what has waited too long, and forget what was given up long ago."""
         while self._written:
             sequence, written = next(iter(self._written.items()))
@@ -80,7 +80,7 @@ class Window:
         ):
             del self._given_up[next(iter(self._given_up))]
 
-    def end(self) -> list[Written]:
+    def end(self) -> list[WrittenPart]:
         """Forget all; return what was still waited for."""
         left = list(self._written.values())
         self._written.clear()

@@ -20,10 +20,10 @@ from smart.ussd.dialect import (
     ROOT,
     BadRequest,
     Dialect,
+    GatewayCall,
     HandsetSession,
     Incoming,
     Operation,
-    Outgoing,
     SessionEnded,
     check_lengths,
     read_msisdn,
@@ -127,7 +127,7 @@ class AfricasTalking(Dialect[dict[str, str]]):
         """The answer repeats nothing of the request, so a request need not be readable."""
         return _written(reply)
 
-    def compose(self, session: HandsetSession, key: str | None) -> Outgoing:
+    def compose(self, session: HandsetSession, key: str | None) -> GatewayCall:
         """A form whose text grows with each key."""
         root, _star, rest = session.code.strip("*#").partition("*")
         fields = {
@@ -137,7 +137,7 @@ class AfricasTalking(Dialect[dict[str, str]]):
             "serviceCode": f"*{root}#",
             "text": "*".join([*([rest] if rest else []), *session.typed]),
         }
-        return Outgoing(f"{ROOT}{self.path}", urlencode(fields).encode(), _FORM)
+        return GatewayCall(f"{ROOT}{self.path}", urlencode(fields).encode(), _FORM)
 
     def understand(self, body: bytes) -> Reply:
         """Read `CON …` or `END …`. Raises ValueError."""

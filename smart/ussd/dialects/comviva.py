@@ -13,10 +13,10 @@ from smart.ussd.dialect import (
     ROOT,
     BadRequest,
     Dialect,
+    GatewayCall,
     HandsetSession,
     Incoming,
     Operation,
-    Outgoing,
     SessionEnded,
     check_lengths,
     read_msisdn,
@@ -112,7 +112,7 @@ class Comviva(Dialect[dict[str, str]]):
         SubElement(freeflow, "freeflowState").text = "FB" if reply.is_over else "FC"
         return tostring(root, encoding="utf-8", xml_declaration=True)
 
-    def compose(self, session: HandsetSession, key: str | None) -> Outgoing:
+    def compose(self, session: HandsetSession, key: str | None) -> GatewayCall:
         """A pull request with a transaction of its own."""
         root = Element("request", type="pull")
         for name, value in {
@@ -125,7 +125,7 @@ class Comviva(Dialect[dict[str, str]]):
             "visitedPlmn": session.network,
         }.items():
             SubElement(root, name).text = value
-        return Outgoing(f"{ROOT}{self.path}", tostring(root, encoding="utf-8", xml_declaration=True), "text/xml")
+        return GatewayCall(f"{ROOT}{self.path}", tostring(root, encoding="utf-8", xml_declaration=True), "text/xml")
 
     def understand(self, body: bytes) -> Reply:
         """Read the `<response>`. Raises ValueError."""

@@ -16,10 +16,10 @@ from smart.ussd.dialect import (
     ROOT,
     BadRequest,
     Dialect,
+    GatewayCall,
     HandsetSession,
     Incoming,
     Operation,
-    Outgoing,
     is_storable,
     read_msisdn,
 )
@@ -83,14 +83,14 @@ class StepReply(serializers.Serializer[Any]):
 
 
 @dataclass(slots=True)
-class Step:
+class NativeFields:
     """A JSON object and the session it is for."""
 
     session_id: str
     data: dict[str, Any]
 
 
-class Native(Dialect[Step]):
+class Native(Dialect[NativeFields]):
     """Our own dialect: signed JSON."""
 
     name = "native"
@@ -111,7 +111,7 @@ class Native(Dialect[Step]):
     )
     guide = _GUIDE
 
-    def read(self, incoming: Incoming) -> Step:
+    def read(self, incoming: Incoming) -> NativeFields:
         """Read a JSON object. Raises BadRequest."""
         session_id = incoming.address["session_id"]
         if len(session_id) > MAX_SESSION_ID or not is_storable(session_id):
@@ -122,9 +122,9 @@ class Native(Dialect[Step]):
             raise BadRequest(body="JSON in UTF-8 is required.") from None
         if not isinstance(data, dict):
             raise BadRequest(body="A JSON object is required.")
-        return Step(session_id, data)
+        return NativeFields(session_id, data)
 
-    def parse(self, fields: Step, caller: Caller) -> GatewayRequest:
+    def parse(self, fields: NativeFields, caller: Caller) -> GatewayRequest:
         """Read {msisdn, dialed | input, sequence, visited_plmn?}. Raises BadRequest."""
         data = fields.data
         number = _string(data, "msisdn", limit=40)
@@ -148,7 +148,7 @@ class Native(Dialect[Step]):
             raise BadRequest(dialed="A code such as *555*1# is required.")
         return GatewayRequest(code=code, **common)
 
-    def render(self, reply: Reply, fields: Step) -> bytes:
+    def render(self, reply: Reply, fields: NativeFields) -> bytes:
         """Write {action, text, encoding}."""
         return _written(reply)
 
@@ -156,13 +156,13 @@ class Native(Dialect[Step]):
         """The answer repeats nothing of the request, so a request need not be readable."""
         return _written(reply)
 
-    def compose(self, session: HandsetSession, key: str | None) -> Outgoing:
+    def compose(self, session: HandsetSession, key: str | None) -> GatewayCall:
         """One POST a step."""
         data: dict[str, Any] = {"msisdn": session.msisdn, "sequence": session.sequence}
         data |= {"dialed": session.code} if key is None else {"input": key}
         if session.network:
             data["visited_plmn"] = session.network
-        return Outgoing(f"{ROOT}sessions/{quote(session.number)}/", json.dumps(data).encode(), "application/json")
+        return GatewayCall(f"{ROOT}sessions/{quote(session.number)}/", json.dumps(data).encode(), "application/json")
 
     def understand(self, body: bytes) -> Reply:
         """Read {action, text}."""

@@ -31,7 +31,7 @@ def answer_consent(visit: Visit, key: str) -> Answer:
 
 
 def _join(visit: Visit) -> Screen:
-    shown = enrollment.Shown(ConsentText.objects.get(pk=visit.context["consent_text"]), visit.language)
+    shown = enrollment.ShownConsent(ConsentText.objects.get(pk=visit.context["consent_text"]), visit.language)
     subscriber = _known(visit)
     programme.enroll(
         subscriber=subscriber, shown=shown, session=visit.session, key=visit.key, by=visit.by, now=visit.now

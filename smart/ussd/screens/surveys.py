@@ -8,7 +8,7 @@ from smart import programme
 from smart.ussd.visit import Act, Answer, Screen, Visit, WrongKey
 from surveys.models import Question
 from surveys.responses import answering
-from surveys.responses.answering import Standing
+from surveys.responses.answering import Position
 from surveys.responses.screens import ending, screen
 
 
@@ -63,7 +63,7 @@ def _answer(visit: Visit) -> Screen:
     )
 
 
-def _show(standing: Standing) -> Screen:
+def _show(standing: Position) -> Screen:
     if standing.item is None:
         return Screen(ending(standing))
     return Screen(

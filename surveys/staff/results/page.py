@@ -14,7 +14,7 @@ from surveys.fieldwork import lifecycle as invitations
 from surveys.models import Response, Survey
 from surveys.models.questions import Question
 from surveys.results import figures
-from surveys.results.figures import Answers, Funnel, Row, Told
+from surveys.results.figures import Answers, AnswerShare, Funnel, Told
 from surveys.staff.results import query
 from surveys.staff.results.query import SEE, Wanted
 
@@ -100,7 +100,7 @@ def _question(given: Wanted, counted: Answers, funnel: Funnel, place: int) -> di
     }
 
 
-def _without_empty_ends(told: Told) -> list[Row]:
+def _without_empty_ends(told: Told) -> list[AnswerShare]:
     """A number's rows from the least that was answered to the most."""
     taken = [place for place, row in enumerate(told.rows) if row.count]
     if told.asked.kind != Question.Kind.NUMBER or not taken:

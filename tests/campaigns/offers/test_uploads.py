@@ -12,7 +12,7 @@ from django.utils import translation
 
 from campaigns.models import Offer, OfferEvent, Partner, Upload, UploadRow
 from campaigns.offers import approval
-from campaigns.offers.drafts import Draft, Problem
+from campaigns.offers.drafts import Draft, DraftProblem
 from campaigns.offers.uploads import child, deciding, importing, operations, parsing
 from campaigns.offers.uploads.table import MOST_BYTES
 from campaigns.offers.uploads.words import REFUSALS
@@ -264,7 +264,7 @@ def test_too_large_a_file_is_refused_before_it_is_kept(partner: Partner, tmp_pat
             taken.append(1)
             yield b"x" * (1 << 20)
 
-    with pytest.raises(operations.TooLarge):
+    with pytest.raises(operations.FileTooLarge):
         operations.receive(partner=partner, file_name="x", chunks=chunks, by="partner:dana", now=NOW)
 
     assert len(taken) == (MOST_BYTES >> 20) + 1
@@ -366,13 +366,13 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
     receive: Callable[..., Upload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload = receive(REAL)
-    understand = operations.Parser.understand
+    understand = operations.RowParser.understand
 
-    def taken_over(self: operations.Parser, row: object) -> tuple[Draft, list[Problem], int | None]:
+    def taken_over(self: operations.RowParser, row: object) -> tuple[Draft, list[DraftProblem], int | None]:
         Upload.objects.filter(pk=upload.pk).update(lease_until=NOW + timedelta(hours=1))
         return understand(self, row)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(operations.Parser, "understand", taken_over)
+    monkeypatch.setattr(operations.RowParser, "understand", taken_over)
     operations.read_waiting(now=NOW)
 
     upload.refresh_from_db()
@@ -482,6 +482,6 @@ def test_a_page_of_rows_is_told_in_few_statements(
     rows = list(read(REAL).lines.all())
 
     with django_assert_num_queries(2):  # type: ignore[attr-defined]
-        names = operations.Names()
+        names = operations.CatalogueNames()
         words = [operations.understood_in_words(row, names=names) for row in rows]
     assert all(words)

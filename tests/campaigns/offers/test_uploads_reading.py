@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from campaigns.offers.drafts import SENTENCES
 from campaigns.offers.uploads import child, plain, reading, workbook
 from campaigns.offers.uploads.headings import HEADINGS
-from campaigns.offers.uploads.table import MOST_BYTES, Row, Unreadable
+from campaigns.offers.uploads.table import MOST_BYTES, FileRow, Unreadable
 from campaigns.offers.uploads.template import template_csv, template_xlsx
 from campaigns.offers.uploads.words import REFUSALS
 from smart.local.embedded import PROJECT
@@ -38,13 +38,13 @@ ARBAT = {
 }
 
 
-def read(folder: Path, data: bytes | str, name: str = "offers.csv") -> list[Row]:
+def read(folder: Path, data: bytes | str, name: str = "offers.csv") -> list[FileRow]:
     path = folder / name
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return reading.read(path)
 
 
-def read_in_child(folder: Path, data: bytes, **limits: int) -> list[Row]:
+def read_in_child(folder: Path, data: bytes, **limits: int) -> list[FileRow]:
     path = folder / "offers"
     path.write_bytes(data)
     with child.reading(path, **limits) as (count, rows):
@@ -85,7 +85,7 @@ def test_the_real_file_is_read_row_by_row() -> None:
 def test_encodings_and_separators_are_found(tmp_path: Path, encoding: str, mark: bytes, separator: str) -> None:
     data = mark + files.text(files.ROW, separator=separator).encode(encoding)
 
-    assert read(tmp_path, data) == [Row(1, ARBAT, {})]
+    assert read(tmp_path, data) == [FileRow(1, ARBAT, {})]
 
 
 def test_kazakh_letters_of_windows_are_read(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_quote_that_is_never_closed_is_the_rows_error_alone(tmp_path: Path) ->
 
     assert broken.wrong == {"title_ru": "quotes"}
     assert broken.given["category"] == "food"
-    assert whole == Row(2, ARBAT, {})
+    assert whole == FileRow(2, ARBAT, {})
 
 
 def test_more_cells_than_headings_are_told(tmp_path: Path) -> None:
@@ -193,8 +193,8 @@ def test_5_000_rows_are_allowed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["offers.xlsx", "offers.csv"])
 def test_a_workbook_is_one_by_its_content(tmp_path: Path, name: str) -> None:
-    assert read(tmp_path, files.workbook(files.ROW), name) == [Row(1, ARBAT, {})]
-    assert read(tmp_path, files.text(files.ROW), name) == [Row(1, ARBAT, {})]
+    assert read(tmp_path, files.workbook(files.ROW), name) == [FileRow(1, ARBAT, {})]
+    assert read(tmp_path, files.text(files.ROW), name) == [FileRow(1, ARBAT, {})]
 
 
 def test_dates_numbers_and_shares_of_a_workbook_are_text(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_dates_numbers_and_shares_of_a_workbook_are_text(tmp_path: Path) -> None
 
     (row,) = read(tmp_path, files.saved(book))
 
-    assert row == Row(2, {**ARBAT, "min_age": "18", "phone": "77010000000"}, {})
+    assert row == FileRow(2, {**ARBAT, "min_age": "18", "phone": "77010000000"}, {})
 
 
 def test_a_formula_of_a_workbook_is_told_and_never_evaluated(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_shared_strings_are_read(tmp_path: Path) -> None:
     sheet = files.sheet(b"<row>" + b"".join(cells[:8]) + b"</row><row>" + b"".join(cells[8:]) + b"</row>")
     data = files.tampered(files.workbook(), sheet=sheet, strings=files.strings(*files.HEADINGS, *files.ROW))
 
-    assert read(tmp_path, data) == [Row(1, ARBAT, {})]
+    assert read(tmp_path, data) == [FileRow(1, ARBAT, {})]
 
 
 def test_text_that_begins_with_an_equals_sign_is_text(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_the_size_a_sheet_claims_fills_no_memory(tmp_path: Path) -> None:
 
     data = files.tampered(files.workbook(files.ROW), sheet=claiming)
 
-    assert read_in_child(tmp_path, data) == [Row(1, ARBAT, {})]
+    assert read_in_child(tmp_path, data) == [FileRow(1, ARBAT, {})]
 
 
 @pytest.mark.parametrize("part", ["strings", "sheet", "[Content_Types].xml", "docProps/core.xml"])

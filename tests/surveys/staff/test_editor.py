@@ -506,7 +506,7 @@ def test_the_preview_shows_the_screens_as_the_engine_cuts_them_and_saves_nothing
     ids=["gsm", "extension", "cyrillic"],
 )
 def test_a_screen_is_measured(text: str, encoding: str, used: int, most: int) -> None:
-    assert preview.measured(text) == preview.Screen(text, encoding, used, most)
+    assert preview.measured(text) == preview.PreviewScreen(text, encoding, used, most)
 
 
 def test_the_first_question_has_no_way_back(client: Client, survey: Survey) -> None:

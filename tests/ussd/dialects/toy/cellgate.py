@@ -11,10 +11,10 @@ from smart.ussd.dialect import (
     ROOT,
     BadRequest,
     Dialect,
+    GatewayCall,
     HandsetSession,
     Incoming,
     Operation,
-    Outgoing,
     SessionEnded,
     check_lengths,
     read_msisdn,
@@ -83,12 +83,12 @@ class Cellgate(Dialect[dict[str, str]]):
         """Write `more|…` or `over|…`."""
         return f"{'over' if reply.is_over else 'more'}|{reply.text}".encode()
 
-    def compose(self, session: HandsetSession, key: str | None) -> Outgoing:
+    def compose(self, session: HandsetSession, key: str | None) -> GatewayCall:
         """A number and a code, then keys."""
         fields = {"session": session.number, "network": session.network}
         fields |= {"msisdn": session.msisdn, "code": session.code} if key is None else {"key": key}
         headers = {"X-Step": str(session.sequence)}
-        return Outgoing(f"{ROOT}{self.path}?{urlencode(fields)}", method="GET", headers=headers)
+        return GatewayCall(f"{ROOT}{self.path}?{urlencode(fields)}", method="GET", headers=headers)
 
     def understand(self, body: bytes) -> Reply:
         """Read `more|…` or `over|…`. Raises ValueError."""
