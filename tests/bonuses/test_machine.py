@@ -229,7 +229,7 @@ def test_any_life_keeps_the_rules(make_subscriber: Callable[..., Subscriber], no
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=50,
+            max_examples=20,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

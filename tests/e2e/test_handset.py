@@ -18,6 +18,7 @@ from smart.local import clock as movable
 from smart.local.gateway import Gateway
 from smart.local.models import DemoBase
 from smart.ussd.dialects import DIALECTS
+from tests.e2e import console
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 TOKEN = "local"
@@ -51,8 +52,7 @@ def handset(
 ) -> Page:
     """The page with one Kazakh-speaking subscriber of Almaty chosen, and nothing amiss in its console."""
     make_subscriber(language="kk", town=Town.objects.get(code="almaty"))
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    complaints = console.complaints(page)
     page.goto(f"{live_server.url}/")
     page.get_by_role("button", name="KK").click()
     page.goto(f"{live_server.url}/handset/")

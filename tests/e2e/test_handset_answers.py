@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from surveys.models import Answer, Response
+from tests.e2e import console
 from tests.e2e.test_handset import press
 from tests.local.test_handset_answering import invited  # noqa: F401
 from tests.messaging.conftest import noon  # noqa: F401
@@ -13,8 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_pushed_survey_is_answered_on_the_phone(page, live_server, invited):  # noqa: F811
-    complaints = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    complaints = console.complaints(page)
     page.goto(f"{live_server.url}/")
     page.get_by_role("button", name="KK").click()
     page.goto(f"{live_server.url}/handset/")

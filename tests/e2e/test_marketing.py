@@ -21,6 +21,7 @@ from messaging import outbox
 from messaging.models import Message
 from smart.backoffice import roles
 from tests.bonuses.conftest import enroll
+from tests.e2e import console
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 PASSWORD = "long enough a word"
@@ -69,9 +70,7 @@ def desk(page: Page, live_server: object, members: list[Subscriber], offer: Offe
     roles.load()
     user = User.objects.create_user("aidana", password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name="marketing"))
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = console.complaints(page)
     page.set_extra_http_headers({"Accept-Language": "en"})
     page.goto("/admin/login/")
     page.locator("[name=username]").fill("aidana")

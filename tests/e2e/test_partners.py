@@ -21,6 +21,7 @@ from campaigns.offers.uploads import operations as uploads
 from campaigns.partners import accounts
 from core.lib import astana, clock
 from smart.local.bootstrap import SMSC
+from tests.e2e import console
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 AXE = SMSC / "node_modules" / "axe-core" / "axe.min.js"
@@ -33,9 +34,7 @@ def quiet(page: Page, settings: Any, tmp_path: Path) -> Iterator[None]:
     """Nothing amiss in the console: the policy forbids what is inline, and complains there."""
     settings.MEDIA_ROOT = str(tmp_path)
     cache.clear()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = console.complaints(page)
     yield
     assert [text for text in complaints if "status of 422" not in text] == []
 

@@ -18,6 +18,7 @@ from smart.backoffice import roles
 from surveys.models import Survey
 from surveys.results import exporting, publishing
 from tests.campaigns.portal.conftest import person
+from tests.e2e import console
 from tests.surveys.conftest import make_member, make_survey
 from tests.surveys.results import respond
 
@@ -65,9 +66,7 @@ def quiet(page: Page, settings: Any, tmp_path: Path) -> Iterator[None]:
     """Nothing amiss in the console."""
     settings.MEDIA_ROOT = str(tmp_path)
     cache.clear()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = console.complaints(page)
     page.set_extra_http_headers({"Accept-Language": LANGUAGE})
     yield
     page.goto("about:blank")

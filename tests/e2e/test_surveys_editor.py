@@ -25,6 +25,7 @@ from surveys.fieldwork import lifecycle
 from surveys.models import Quota, Response, Survey
 from surveys.questionnaire import drafting, scripts
 from tests.bonuses.conftest import enroll
+from tests.e2e import console
 from tests.surveys.conftest import make_survey
 
 __all__ = ["make_survey"]
@@ -62,9 +63,7 @@ def desk(page: Page, live_server: object, members: list[Subscriber], noon: datet
     SavedAudience.objects.create(name="Everybody", created_by="x", created_at=noon, changed_at=noon)
     user = User.objects.create_user("aidana", password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name="marketing"))
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = console.complaints(page)
     page.set_extra_http_headers({"Accept-Language": "en"})
     page.goto("/admin/login/")
     page.locator("[name=username]").fill("aidana")

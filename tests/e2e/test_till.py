@@ -13,6 +13,7 @@ from campaigns.offers.drafts import Draft
 from campaigns.partners import accounts
 from core.lib import astana, clock
 from tests.campaigns.portal.conftest import person
+from tests.e2e import console
 from tests.e2e.test_partners import AXE, WIDTHS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -47,9 +48,7 @@ def offer(arbat: Partner) -> Offer:
 @pytest.fixture
 def till(page: Page, client: Any, arbat: Partner, live_server: Any) -> Iterator[Page]:
     """The page of a viewer who has signed in; afterwards nothing was amiss in the console."""
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = console.complaints(page)
     client.force_login(person(arbat, "vera", "viewer").user, backend="django.contrib.auth.backends.ModelBackend")
     session = client.cookies[django_settings.SESSION_COOKIE_NAME].value
     page.context.add_cookies(

@@ -57,8 +57,8 @@ def network() -> Network:
 
 @pytest.fixture
 def send(network: Network) -> Callable[..., Any]:
-    """Send what is due through the network, until nothing is."""
-    return lambda through=network: Sender(through).run(until_idle=True, seconds=20)
+    """Send what is due through the network, until nothing is; a sender that may not send never comes to that."""
+    return lambda through=network, seconds=20: Sender(through).run(until_idle=True, seconds=seconds)
 
 
 @pytest.fixture

@@ -184,7 +184,7 @@ def test_a_database_without_a_confirmed_epoch_sends_nothing(noon, make_member, p
     SendingEpoch.objects.update(fingerprint="another database")
     put(make_member())
 
-    send()
+    send(seconds=5)
 
     assert network.handed == []
     assert Message.objects.get().why == "epoch"
@@ -383,7 +383,7 @@ def test_a_database_that_was_never_confirmed_sends_nothing(noon, make_member, pu
     SendingEpoch.objects.all().delete()
     put(make_member())
 
-    send()
+    send(seconds=5)
 
     assert network.handed == []
     assert Message.objects.get().why == "epoch"
@@ -394,7 +394,7 @@ def test_the_latest_epoch_alone_counts(noon, make_member, put, send, network):
     SendingEpoch.objects.create(fingerprint="the copy", confirmed_at=noon, confirmed_by="test", reason="moved")
     put(make_member())
 
-    send()
+    send(seconds=5)
 
     assert network.handed == []
 

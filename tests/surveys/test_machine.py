@@ -124,7 +124,7 @@ def steps_to_the_end(life: Life) -> Iterator[None]:
     room=st.sampled_from([None, 1, 5]),
     rewards_full=st.booleans(),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_random_surveys_and_random_keys(questions, keys, room, rewards_full):
     scripts.forget()
     survey = Survey.objects.create(

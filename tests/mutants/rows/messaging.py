@@ -237,8 +237,8 @@ ROWS = [
     Mutant(
         "M2",
         "messaging/sql/passage.py",
-        "* CASE m.purpose WHEN 'offers' THEN 1 ELSE 8 END) = 0 THEN 'no_consent'",
-        "* 1) = 0 THEN 'no_consent'",
+        "mem.consents & {consent_bit(\"m\")} = 0 THEN 'no_consent'",
+        "mem.consents = 0 THEN 'no_consent'",
         f"{_GATE}test_consent_is_each_purposes_and_channels_own",
     ),
     Mutant(

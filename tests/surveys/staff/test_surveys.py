@@ -73,7 +73,7 @@ def test_a_survey_is_set_up_with_its_audience_as_it_is_now_and_a_first_draft(
     made = Survey.objects.get()
     assert answer.headers["Location"] == page_of(made)
     assert (made.audience, made.channels, made.languages) == ({"towns": ["almaty"]}, ["ussd", "sms"], ["kk", "ru"])
-    assert (made.sponsor, made.reward_units, made.created_by) == (arbat.pk, None, "staff:marketing")
+    assert (made.sponsor_id, made.reward_units, made.created_by) == (arbat.pk, None, "staff:marketing")
     assert made.starts_at == now + timedelta(hours=22)  # 10:00 of the next day in Astana
     assert made.quotas.get().town == almaty
     assert drafting.draft_of(made) is not None
