@@ -74,7 +74,7 @@ def _is_huge(request: HttpRequest) -> bool:
 
 
 def _report(request: HttpRequest, transport: str) -> tuple[str, str, str]:
-    """Return status, network's id and text, from the query or a form. Raises Malformed."""
+    """Return status, network's id and text, from the query or a form. Raises MalformedReceipt."""
     fields = {**request.POST.dict(), **request.GET.dict()}
     number = str(fields.get("status", ""))
     if not (number.isascii() and number.isdecimal() and len(number) <= 3 and int(number) in STATUSES):

@@ -104,7 +104,7 @@ class HasScope(BasePermission):
 
 
 def _require_size(request: Request) -> None:
-    """Raises TooLarge; a signed body is read whole, so it keeps to the usual measure everywhere."""
+    """Raises RequestTooLarge; a signed body is read whole, so it keeps to the usual measure everywhere."""
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not _is_signed(request):
         most = getattr(request.parser_context["view"], "most_bytes", most)

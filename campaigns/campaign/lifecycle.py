@@ -57,7 +57,7 @@ class CampaignForecast:
 
 
 def forecast(*, campaign: Campaign, now: datetime) -> CampaignForecast:
-    """Tell what a launch would do now. Raises NotReady."""
+    """Tell what a launch would do now. Raises CampaignNotReady."""
     require_ready(campaign, now)
     counted = allocation.counts(campaign=campaign, now=now)
     said = allocation.worded(list(campaign.variants.select_related("offer__category")))
@@ -130,7 +130,7 @@ def _in_the_way(campaign: Campaign, variants: Sequence[Variant], now: datetime) 
 
 @transaction.atomic
 def launch(*, campaign: Campaign, by: str, now: datetime) -> Campaign:
-    """Let it start at its hour. Raises WrongState or NotReady."""
+    """Let it start at its hour. Raises CampaignStateRefusal or CampaignNotReady."""
     campaign = _locked(campaign, State.DRAFT)
     require_ready(campaign, now)
     campaign.stream = Stream.objects.create(
@@ -259,7 +259,7 @@ def _set_paused(campaign: Campaign, *, is_paused: bool) -> None:
 
 
 def _locked(campaign: Campaign, *states: str) -> Campaign:
-    """The campaign as it stands now, locked. Raises WrongState unless it stands in one of these."""
+    """The campaign as it stands now, locked. Raises CampaignStateRefusal unless it stands in one of these."""
     current = Campaign.objects.select_for_update(of=["self"]).select_related("stream").get(pk=campaign.pk)
     if current.state not in states:
         raise CampaignStateRefusal(state=current.get_state_display())

@@ -76,7 +76,7 @@ def create(*, partner: Partner, draft: Draft, by: str, now: datetime) -> Offer:
 def edit(*, offer: Offer, draft: Draft, by: str, now: datetime) -> Offer:
     """Change what it says. What was approved, or is being sent, goes back to approval and is sent no more till then.
 
-    Raises BadOffer, or WrongState for one that has ended.
+    Raises BadOffer, or OfferStateRefusal for one that has ended.
     """
     offer = _locked(offer, *(state for state in State if state != State.ENDED))
     if draft.digest == offer.digest:
@@ -97,7 +97,7 @@ def edit(*, offer: Offer, draft: Draft, by: str, now: datetime) -> Offer:
 
 @transaction.atomic
 def submit(*, offer: Offer, by: str, now: datetime) -> Offer:
-    """Ask for approval. Raises WrongState, or BadOffer when its time is over meanwhile."""
+    """Ask for approval. Raises OfferStateRefusal, or BadOffer when its time is over meanwhile."""
     offer = _locked(offer, State.DRAFT, State.REJECTED)
     _require_good(Draft.of(offer), offer.partner, now, but=offer.pk)
     return _move(
@@ -121,7 +121,7 @@ def withdraw(*, offer: Offer, by: str, now: datetime) -> Offer:
 
 @transaction.atomic
 def approve(*, offer: Offer, by: str, now: datetime) -> Offer:
-    """Let it be sent. Raises WrongState, SamePerson, or BadOffer when its time is over meanwhile."""
+    """Let it be sent. Raises OfferStateRefusal, SamePerson, or BadOffer when its time is over meanwhile."""
     offer = _locked(offer, State.SUBMITTED)
     _require_another(offer, by)
     _require_good(Draft.of(offer), offer.partner, now, but=offer.pk)
@@ -130,7 +130,7 @@ def approve(*, offer: Offer, by: str, now: datetime) -> Offer:
 
 @transaction.atomic
 def reject(*, offer: Offer, reason: str, by: str, now: datetime) -> Offer:
-    """Refuse it, with the reason the partner reads. Raises WrongState, SamePerson or NoReason."""
+    """Refuse it, with the reason the partner reads. Raises OfferStateRefusal, SamePerson or NoReason."""
     offer = _locked(offer, State.SUBMITTED)
     _require_another(offer, by)
     if not reason.strip():
@@ -214,7 +214,7 @@ def _fields(draft: Draft) -> dict[str, Any]:
 
 
 def _locked(offer: Offer, *states: str) -> Offer:
-    """The offer as it stands now, locked. Raises WrongState unless it stands in one of these."""
+    """The offer as it stands now, locked. Raises OfferStateRefusal unless it stands in one of these."""
     current = Offer.objects.select_for_update(of=["self"]).select_related("partner", "category").get(pk=offer.pk)
     if current.state not in states:
         raise OfferStateRefusal(state=current.get_state_display())

@@ -93,7 +93,7 @@ def _what_launching_does(campaign: Campaign) -> str:
     }
 
 
-_action = partial(StateAction, wrong_state=lifecycle.WrongState)
+_action = partial(StateAction, wrong_state=lifecycle.CampaignStateRefusal)
 ACTIONS = {
     "launch": _action(
         operation=lifecycle.launch, states=(State.DRAFT,), does=gettext_lazy("Launch"), what=_what_launching_does

@@ -95,7 +95,7 @@ class Supervisor:
         self.env = os.environ | {"SMART_LOCAL": "on", "PYTHONUNBUFFERED": "1"}
 
     def run(self) -> None:
-        """Start, watch and, whatever happens, stop. Raises CannotStart with a sentence, Stop when asked to end."""
+        """Start, watch and, whatever happens, stop. Raises CannotStart with a sentence, StopAsked when asked to end."""
         began = time.monotonic()
         with ground.claim(self.folder, self.address):
             ground.refuse_full_disk(self.folder)

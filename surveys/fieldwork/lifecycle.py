@@ -71,7 +71,7 @@ def current(survey: Survey) -> Version | None:
 
 
 def forecast(*, survey: Survey, now: datetime) -> SurveyForecast:
-    """Tell what a launch would do now. Raises NotReady."""
+    """Tell what a launch would do now. Raises SurveyNotReady."""
     require_ready(survey, now)
     counted = counts(survey=survey, now=now)
     said = [segments.measure(text)[1] for _channel, _language, text in inviting.worded(survey, units_of(survey, now))]
@@ -167,7 +167,7 @@ def in_the_way(survey: Survey, now: datetime) -> Sequence[object]:
 
 @transaction.atomic
 def launch(*, survey: Survey, by: str, now: datetime) -> Survey:
-    """Let it start at its hour. Raises WrongState or NotReady."""
+    """Let it start at its hour. Raises SurveyStateRefusal or SurveyNotReady."""
     survey = _locked(survey, State.DRAFT)
     require_ready(survey, now)
     survey.stream = Stream.objects.create(
@@ -342,7 +342,7 @@ def _set_paused(survey: Survey, *, is_paused: bool) -> None:
 
 
 def _locked(survey: Survey, *states: str) -> Survey:
-    """The survey as it stands now, locked. Raises WrongState unless it stands in one of these."""
+    """The survey as it stands now, locked. Raises SurveyStateRefusal unless it stands in one of these."""
     found = Survey.objects.select_for_update(no_key=True, of=["self"]).select_related("stream").get(pk=survey.pk)
     if found.state not in states:
         raise SurveyStateRefusal(state=found.get_state_display())

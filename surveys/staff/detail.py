@@ -139,7 +139,7 @@ def _what_launching_does(survey: Survey) -> str:
     }
 
 
-_action = partial(StateAction, wrong_state=lifecycle.WrongState)
+_action = partial(StateAction, wrong_state=lifecycle.SurveyStateRefusal)
 ACTIONS = {
     "launch": _action(
         operation=lifecycle.launch, states=(State.DRAFT,), does=gettext_lazy("Launch"), what=_what_launching_does

@@ -232,7 +232,7 @@ def text_of(octets: bytes) -> str:
 def length_of(buffer: bytes | bytearray, at: int) -> int | None:
     """The length of the PDU that begins at `at`, or None when it is not all there yet.
 
-    Raises Malformed when none can begin there: where the next one would is not known either.
+    Raises MalformedPdu when none can begin there: where the next one would is not known either.
     """
     left = len(buffer) - at
     if left < 4:
