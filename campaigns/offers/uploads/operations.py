@@ -78,7 +78,7 @@ class LeaseLost(Exception):
 def receive(
     *, partner: Partner, file_name: str, chunks: Callable[[], Iterable[bytes]], by: str, now: datetime
 ) -> Upload:
-    """Keep a file where only we can read it, until a worker reads it. Raises FileTooLarge before anything is recorded."""
+    """Keep a file where only we can read it, until a worker reads it. Raises FileTooLarge before any record of it."""
     folder = Path(settings.MEDIA_ROOT) / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"offers-{token_hex(16)}"
