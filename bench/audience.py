@@ -148,7 +148,7 @@ def _by_hand(turn: int) -> int:
     from django.db import connection, transaction
 
     from campaigns.campaign import allocation
-    from enrollment import operations as enrollment
+    from enrollment import locks
 
     campaign = _campaign(turn)
     variants = list(campaign.variants.select_related("offer__category"))
@@ -170,8 +170,8 @@ def _by_hand(turn: int) -> int:
         "segments": [one.segments for one in said],
     }
     built = 0
-    for number in range(enrollment.last_range() + 1):
-        here = {"first": number * enrollment.RANGE, "after": (number + 1) * enrollment.RANGE}
+    for number in range(locks.last_range() + 1):
+        here = {"first": number * locks.RANGE, "after": (number + 1) * locks.RANGE}
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_BY_HAND, {**given, **here})
             built += cursor.rowcount
@@ -182,18 +182,18 @@ def _by_placing(turn: int) -> int:
     from django.db import transaction
 
     from campaigns.campaign import allocation
-    from enrollment import operations as enrollment
+    from enrollment import locks
 
     campaign = _campaign(turn)
-    built, end = 0, (enrollment.last_range() + 1) * enrollment.RANGE
+    built, end = 0, (locks.last_range() + 1) * locks.RANGE
     first = 0
     while first < end:
         with transaction.atomic():
             made, first = allocation.place(
                 campaign=campaign,
                 first=first,
-                after=min(first + enrollment.RANGE, end),
-                limit=enrollment.RANGE,
+                after=min(first + locks.RANGE, end),
+                limit=locks.RANGE,
                 now=campaign.starts_at,
             )
         built += made

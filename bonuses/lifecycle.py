@@ -12,7 +12,7 @@ from bonuses.models import BonusTerms, Grant, Kind, LedgerEntry
 from core.jobs import operations as jobs
 from core.lib import astana, partitions, zones
 from core.lib.errors import Refusal
-from enrollment import operations as enrollment
+from enrollment import joining, locks
 from enrollment.models import Subscriber
 from messaging import outbox
 
@@ -84,7 +84,7 @@ def terms_for(kind: Kind, month: date) -> BonusTerms:
 def issue(*, subscriber: Subscriber, now: datetime) -> int:
     """Issue the current month's bonus to one member who has none (B1, J6); return how many (0 or 1).
 
-    The subscriber must be locked (enrollment.lock_subscriber), lest a leaving member be issued one.
+    The subscriber must be locked (locks.lock_subscriber), lest a leaving member be issued one.
     """
     return _issue(month=astana.month_of(now), first=subscriber.pk, after=subscriber.pk + 1, now=now)
 
@@ -113,12 +113,12 @@ def issue_month(*, now: datetime) -> int | None:
         return None
     zones.require()
     make_partitions(now=now)
-    last = enrollment.last_range()
+    last = locks.last_range()
 
     def chunk(watermark: int) -> jobs.Step:
-        enrollment.lock_range(watermark)
-        first = watermark * enrollment.RANGE
-        issued = _issue(month=month, first=first, after=first + enrollment.RANGE, now=now)
+        locks.lock_range(watermark)
+        first = watermark * locks.RANGE
+        issued = _issue(month=month, first=first, after=first + locks.RANGE, now=now)
         return jobs.Step(affected=issued, watermark=watermark + 1, is_last=watermark >= last)
 
     return jobs.run_slot(name="issue_month", slot=slot, now=now, chunk=chunk)
@@ -137,9 +137,9 @@ def activate(*, subscriber: Subscriber, visited_plmn: str, now: datetime) -> Gra
             if grant_id is not None:
                 return _announced_active(Grant.objects.get(month=month, pk=grant_id), now)
     with transaction.atomic():
-        enrollment.lock_subscriber(subscriber.pk)
-        if enrollment.current_membership(subscriber.pk) is None:
-            raise enrollment.NotMember
+        locks.lock_subscriber(subscriber.pk)
+        if joining.current_membership(subscriber.pk) is None:
+            raise joining.NotMember
         issue(subscriber=subscriber, now=now)  # should the month's issue not have come by yet
         grant = Grant.objects.get(subscriber=subscriber, month=month, kind=Kind.MONTHLY, source="")
         if grant.activated_at is not None and grant.state != Grant.State.FORFEITED:
@@ -190,9 +190,9 @@ def reward(*, subscriber: Subscriber, source: str, now: datetime, units: int | N
 
     Raises NotMember.
     """
-    enrollment.lock_subscriber(subscriber.pk)
-    if enrollment.current_membership(subscriber.pk) is None:
-        raise enrollment.NotMember
+    locks.lock_subscriber(subscriber.pk)
+    if joining.current_membership(subscriber.pk) is None:
+        raise joining.NotMember
     month = astana.month_of(now)
     terms = terms_for(Kind.SURVEY, month)
     amount = units or terms.units
@@ -235,11 +235,11 @@ def announce_month(*, now: datetime) -> int | None:
     if jobs.is_done(name="announce_month", slot=slot) or not jobs.is_done(name="issue_month", slot=slot):
         return None
     terms = terms_for(Kind.MONTHLY, month)
-    last = enrollment.last_range()
+    last = locks.last_range()
 
     def chunk(watermark: int) -> jobs.Step:
-        first = watermark * enrollment.RANGE
-        whose = sql.waiting_since(month=month, first=first, after=first + enrollment.RANGE)
+        first = watermark * locks.RANGE
+        whose = sql.waiting_since(month=month, first=first, after=first + locks.RANGE)
         told = outbox.announce(
             kind="bonus_issued",
             subscribers=whose,
@@ -313,7 +313,7 @@ def balance(*, subscriber: Subscriber, now: datetime) -> Balance:
 def _activatable(subscriber: Subscriber, waiting: Grant | None, *, is_issued: bool, now: datetime) -> int:
     if waiting is not None:
         return waiting.units
-    if is_issued or enrollment.current_membership(subscriber.pk) is None:
+    if is_issued or joining.current_membership(subscriber.pk) is None:
         return 0
     return terms_for(Kind.MONTHLY, astana.month_of(now)).units
 

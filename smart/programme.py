@@ -9,10 +9,10 @@ from bonuses import lifecycle as bonuses
 from core.access import audit
 from core.jobs import operations as jobs
 from core.lib import astana
-from enrollment import operations as enrollment
+from enrollment import joining, locks
 from enrollment import sql as enrollment_sql
+from enrollment.consent import ShownConsent
 from enrollment.models import Channel, Membership, Subscriber
-from enrollment.operations import ShownConsent
 from messaging import outbox
 from messaging import sql as outbox_sql
 from surveys.responses import answering
@@ -27,8 +27,8 @@ def enroll(
 
     Raises NotActiv, LineSuspended or AlreadyMember.
     """
-    locked = enrollment.lock_subscriber(subscriber.pk)
-    membership = enrollment.join(subscriber=locked, shown=shown, session=session, key=key, by=by, now=now)
+    locked = locks.lock_subscriber(subscriber.pk)
+    membership = joining.join(subscriber=locked, shown=shown, session=session, key=key, by=by, now=now)
     bonuses.issue(subscriber=locked, now=now)
     outbox.announce(
         kind="welcome",
@@ -49,9 +49,9 @@ def opt_out(
 
     Returns the units lost. `reason` is why a care agent did it on the subscriber's behalf. Raises NotMember.
     """
-    locked = enrollment.lock_subscriber(subscriber.pk)
+    locked = locks.lock_subscriber(subscriber.pk)
     left_at = _after_last_contact(locked, now)
-    membership = enrollment.leave(subscriber=locked, session=session, key=key, by=by, now=left_at)
+    membership = joining.leave(subscriber=locked, session=session, key=key, by=by, now=left_at)
     lost = bonuses.forfeit(subscribers=[locked.pk], reason="opt_out", now=now)
     outbox_sql.cancel(subscribers=[locked.pk], why="left", now=now)
     outbox.announce(
@@ -76,7 +76,7 @@ def opt_out(
 @transaction.atomic
 def begin_survey(*, survey_id: int, subscriber: Subscriber, channel: Channel, language: str, now: datetime) -> Position:
     """Begin a survey or go on with it (S1, S2). Raises what surveys.responses.answering.begin raises."""
-    locked = enrollment.lock_subscriber(subscriber.pk)
+    locked = locks.lock_subscriber(subscriber.pk)
     return answering.begin(survey_id=survey_id, subscriber=locked, channel=channel, language=language, now=now)
 
 
@@ -86,7 +86,7 @@ def answer_survey(*, response_id: int, subscriber_id: int, turn: int, key: str, 
 
     Raises NotMember, SurveyOver, or NoTerms where nothing says what a survey is worth this month.
     """
-    enrollment.hold_subscriber(subscriber_id)
+    locks.hold_subscriber(subscriber_id)
     standing = answering.answer(response_id=response_id, subscriber_id=subscriber_id, turn=turn, key=key, now=now)
     if not standing.owes:
         return standing
@@ -105,7 +105,7 @@ def _after_last_contact(subscriber: Subscriber, now: datetime) -> datetime:
 
     A gate under way is waited for, so that consent held when it wrote its attempt.
     """
-    enrollment.await_senders(subscriber.pk // enrollment.RANGE)
+    locks.await_senders(subscriber.pk // locks.RANGE)
     contacted = outbox_sql.last_contact(subscriber=subscriber.pk, now=now)
     return max(now, contacted) if contacted else now
 
@@ -116,7 +116,7 @@ def end_lost_memberships(*, now: datetime, by: str) -> int:
     Set-based, a range of subscriber ids a transaction; run again after a crash it ends what is left.
     """
     ended = 0
-    for number in range(enrollment.last_range() + 1):
+    for number in range(locks.last_range() + 1):
         ended += _end_lost_in_range(number=number, by=by, now=now)
     return ended
 
@@ -128,16 +128,16 @@ def end_lost_memberships_daily(*, now: datetime, by: str) -> int | None:
         ended = _end_lost_in_range(number=watermark, by=by, now=now)
         return jobs.Step(affected=ended, watermark=watermark + 1, is_last=watermark >= last)
 
-    last = enrollment.last_range()
+    last = locks.last_range()
     return jobs.run_slot(name="end_lost_memberships", slot=astana.day_of(now).isoformat(), now=now, chunk=chunk)
 
 
 @transaction.atomic
 def _end_lost_in_range(*, number: int, by: str, now: datetime) -> int:
-    enrollment.lock_range(number)
-    enrollment.await_senders(number)
-    first = number * enrollment.RANGE
-    whose = enrollment_sql.end_lost_memberships(first=first, after=first + enrollment.RANGE, by=by, now=now)
+    locks.lock_range(number)
+    locks.await_senders(number)
+    first = number * locks.RANGE
+    whose = enrollment_sql.end_lost_memberships(first=first, after=first + locks.RANGE, by=by, now=now)
     if whose:
         bonuses.forfeit(subscribers=whose, reason="line_lost", now=now)
         outbox_sql.cancel(subscribers=whose, why="line_lost", now=now)

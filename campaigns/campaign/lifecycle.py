@@ -15,7 +15,7 @@ from campaigns.offers import approval
 from core.access import audit
 from core.lib import astana
 from core.lib.errors import Refusal
-from enrollment import operations as enrollment
+from enrollment import locks
 from enrollment.audience.selection import Counts
 from messaging import outbox, sql, window
 from messaging.models import Message, MessageClass, Stream
@@ -140,7 +140,7 @@ def launch(*, campaign: Campaign, by: str, now: datetime) -> Campaign:
         is_carried=campaign.is_carried,
     )
     campaign.launched_by, campaign.launched_at = by, now
-    campaign.watermark_end = (enrollment.last_range() + 1) * enrollment.RANGE
+    campaign.watermark_end = (locks.last_range() + 1) * locks.RANGE
     return _move(campaign, State.SCHEDULED, by=by, now=now)
 
 
@@ -207,8 +207,8 @@ def _feed_chunk(campaign_id: int, now: datetime) -> tuple[int] | None:
     if room <= 0:
         return None
     first = campaign.watermark
-    after = min((first // enrollment.RANGE + 1) * enrollment.RANGE, campaign.watermark_end)
-    limit = min(room, enrollment.RANGE)
+    after = min((first // locks.RANGE + 1) * locks.RANGE, campaign.watermark_end)
+    limit = min(room, locks.RANGE)
     for offer in _offers_of(campaign):
         pool.ensure_pool(offer=offer, count=limit)
     built, campaign.watermark = allocation.place(campaign=campaign, first=first, after=after, limit=limit, now=now)
@@ -219,7 +219,7 @@ def _feed_chunk(campaign_id: int, now: datetime) -> tuple[int] | None:
 
 def _budget_left(campaign: Campaign, now: datetime) -> int:
     if campaign.daily_budget is None:
-        return enrollment.RANGE
+        return locks.RANGE
     today = Placement.objects.filter(
         campaign=campaign, variant__isnull=False, placed_at__gte=astana.start_of(astana.day_of(now))
     )

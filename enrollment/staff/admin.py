@@ -16,7 +16,7 @@ from core.lib.errors import Refusal
 from core.lib.languages import LANGUAGES
 from core.staff.admin import ReadOnlyAdmin, Undeletable
 from core.staff.state_actions import WithActions, admin_action, subject
-from enrollment import operations
+from enrollment import consent
 from enrollment.models import (
     ConsentEvent,
     ConsentText,
@@ -131,7 +131,7 @@ def _what_publishing_does(text: ConsentText) -> str:
 
 def _publish(*, text: ConsentText, **who: Any) -> None:
     _what_publishing_does(text)
-    operations.publish_consent_text(text=text, **who)
+    consent.publish_consent_text(text=text, **who)
 
 
 @admin.register(ConsentText)

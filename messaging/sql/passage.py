@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from enrollment import operations as enrollment
+from enrollment import locks
 from enrollment.sql import LINE_IS_LOST, consent_bit
 from messaging import kinds
 from messaging.sql.epoch import MAY_SEND
@@ -144,5 +144,5 @@ def gate(
     }
     rows("SELECT pg_advisory_xact_lock_shared(%(space)s, 0)", {"space": GATE_LOCK_SPACE})  # the sweep waits for us
     # A member who leaves meanwhile waits for the gate, or the gate for him: consent holds as the attempt is written.
-    enrollment.hold_consents(sorted({subscriber // enrollment.RANGE for _month, _id, subscriber in messages}))
+    locks.hold_consents(sorted({subscriber // locks.RANGE for _month, _id, subscriber in messages}))
     return rows(_GATE, given)

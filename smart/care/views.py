@@ -16,7 +16,7 @@ from core.lib import clock
 from core.lib.msisdn import InvalidMsisdn, Msisdn, parse
 from core.staff.pages import StaffRequest, framed, page
 from core.staff.state_actions import StateAction, refusals_told
-from enrollment import operations as enrollment
+from enrollment import joining
 from enrollment.models import Language, Subscriber
 from smart import programme
 from smart.care import history
@@ -148,7 +148,7 @@ def language(request: StaffRequest, subscriber_id: int) -> HttpResponse:
     found = _require_look_up(request, subscriber_id)
     chosen = request.POST.get("language", "")
     with refusals_told(request):
-        enrollment.choose_language(subscriber=found, language=chosen, now=clock.now())
+        joining.choose_language(subscriber=found, language=chosen, now=clock.now())
         audit.record(
             by=request.by,
             action="choose_language",

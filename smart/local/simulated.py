@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from campaigns.codes import redemption
 from campaigns.models import Campaign, PromoCode, Redemption
 from core.lib import astana, clock
-from enrollment import operations as enrollment
+from enrollment import consent, joining
 from enrollment.models import Channel, Consents, Interest, Language, Purpose, Subscriber
 from messaging import outbox, receipts
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
@@ -90,7 +90,7 @@ CROSS JOIN unnest(%(purposes)s::text[]) AS p (code) CROSS JOIN unnest(%(channels
 
 def join_many(*, count: int, first: int, joined_at: datetime) -> None:
     """Let subscribers from `first` on join, with the consent records of people who pressed the key."""
-    text = enrollment.current_consent_text()
+    text = consent.current_consent_text()
     with connection.cursor() as cursor:
         cursor.execute(
             _JOIN,
@@ -262,7 +262,7 @@ def leave(*, campaign: Campaign, taste: Taste = USUAL, seed: str = "") -> int:
     for message in _delivered(campaign).select_related("subscriber"):
         if message.ended_at is None or _draw(seed, "leave", message.subscriber_id) >= taste.leaves:
             continue
-        if enrollment.current_membership(message.subscriber_id) is None:
+        if joining.current_membership(message.subscriber_id) is None:
             continue
         hours = 1 + 46 * _draw(seed, "when", message.subscriber_id)
         programme.opt_out(subscriber=message.subscriber, by="ussd:demo", now=message.ended_at + timedelta(hours=hours))

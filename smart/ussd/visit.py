@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from enrollment import operations as enrollment
+from enrollment import joining
 from enrollment.models import Membership, Subscriber
 
 
@@ -31,7 +31,7 @@ class Visit:
     @cached_property
     def membership(self) -> Membership | None:
         """The open membership, read when a screen first asks for it."""
-        return enrollment.current_membership(self.subscriber_id) if self.subscriber_id else None
+        return joining.current_membership(self.subscriber_id) if self.subscriber_id else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from core.access import audit
 from core.lib import astana, segments
 from core.lib.errors import Refusal
 from core.lib.in_order import in_order
-from enrollment import operations as enrollment
+from enrollment import locks
 from enrollment.audience import definition, selection
 from enrollment.audience.selection import Counts, Exclusion
 from enrollment.models import Channel, Purpose
@@ -174,7 +174,7 @@ def launch(*, survey: Survey, by: str, now: datetime) -> Survey:
         code=f"survey-{survey.pk}", message_class=MessageClass.SURVEY, rate_per_minute=survey.rate_per_minute
     )
     survey.launched_by, survey.launched_at = by, now
-    survey.watermark_end = (enrollment.last_range() + 1) * enrollment.RANGE
+    survey.watermark_end = (locks.last_range() + 1) * locks.RANGE
     return _move(survey, State.SCHEDULED, by=by, now=now)
 
 
@@ -237,7 +237,7 @@ def _invite_chunk(survey_id: int, now: datetime) -> int | None:
     if survey is None or survey.watermark >= survey.watermark_end or now >= survey.ends_at:
         return None
     first = survey.watermark
-    after = min((first // enrollment.RANGE + 1) * enrollment.RANGE, survey.watermark_end)
+    after = min((first // locks.RANGE + 1) * locks.RANGE, survey.watermark_end)
     people = selection.reachable(
         definition.parse(survey.audience),
         purpose=Purpose.SURVEYS,

@@ -1,6 +1,6 @@
 """Taking part: begin or go on, answer, go back; the same by USSD, pushed dialog and call (S1, S2).
 
-Every operation runs in the caller's transaction, the subscriber locked (enrollment.lock_subscriber), and the reward is
+Every operation runs in the caller's transaction, the subscriber locked (locks.lock_subscriber), and the reward is
 smart.programme's, in the same one.
 """
 
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from core.lib import astana
 from core.lib.errors import Refusal
 from core.lib.logs import mask_numbers
-from enrollment import operations as enrollment
+from enrollment import joining
 from enrollment.audience import definition, selection
 from enrollment.models import Channel, Subscriber
 from surveys.models import Answer, Invitation, Quota, Response, Survey, Version
@@ -158,8 +158,8 @@ def begin(*, survey_id: int, subscriber: Subscriber, channel: Channel, language:
 
     Raises NotMember, NoSuchSurvey, SurveyPaused, SurveyOver, AlreadyAnswered, NotForYou or GroupFull.
     """
-    if enrollment.current_membership(subscriber.pk) is None:
-        raise enrollment.NotMember
+    if joining.current_membership(subscriber.pk) is None:
+        raise joining.NotMember
     survey = Survey.objects.filter(pk=survey_id).exclude(state__in=[Survey.State.DRAFT, Survey.State.SCHEDULED]).first()
     if survey is None:
         raise NoSuchSurvey
@@ -210,7 +210,7 @@ def answer(*, response_id: int, subscriber_id: int, turn: int, key: str, now: da
     """
     response, is_member, is_full = sql.read(response_id=response_id, subscriber_id=subscriber_id)
     if not is_member:
-        raise enrollment.NotMember
+        raise joining.NotMember
     survey = response.survey
     if response.state != State.STARTED or response.turn != turn:
         return _standing(survey, response)
@@ -288,7 +288,7 @@ def _learn(response: Response, script: Script, values: dict[int, int | None], no
         for option in item.options
         if flow.matches(item, option, Given(values[item.id]))
     ]
-    enrollment.learn(
+    joining.learn(
         subscriber_id=response.subscriber_id,
         facts={option.fact: option.fact_value for option in chosen if option.fact is not None},
         interests=[option.interest_bit for option in chosen if option.interest_bit is not None],

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from enrollment import operations as enrollment
+from enrollment import consent
 from enrollment.models import Subscriber
 from smart import programme
 from smart.backoffice import invariants
@@ -14,7 +14,7 @@ Member = Callable[..., Subscriber]
 
 
 def enroll(subscriber: Subscriber, now: datetime) -> None:
-    shown = enrollment.ShownConsent(enrollment.current_consent_text(), subscriber.language)
+    shown = consent.ShownConsent(consent.current_consent_text(), subscriber.language)
     programme.enroll(subscriber=subscriber, shown=shown, session="s", key="1", by="test", now=now)
 
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from bonuses import lifecycle as bonuses
 from bonuses.models import Grant
 from core.lib import astana
-from enrollment import operations as enrollment
+from enrollment import joining
 from enrollment.models import Subscriber
 from smart import programme
 from tests.bonuses.conftest import enroll, violated
@@ -95,7 +95,7 @@ class Programme(RuleBasedStateMachine):
     def join(self, n: int) -> None:
         life = self.lives[n]
         if life.is_member:
-            with pytest.raises(enrollment.AlreadyMember):
+            with pytest.raises(joining.AlreadyMember):
                 enroll(self.people[n], self.at)
             return
         enroll(self.people[n], self.at)
@@ -106,7 +106,7 @@ class Programme(RuleBasedStateMachine):
     def leave(self, n: int, hesitates: bool) -> None:
         life = self.lives[n]
         if not life.is_member:
-            with pytest.raises(enrollment.NotMember):
+            with pytest.raises(joining.NotMember):
                 programme.opt_out(subscriber=self.people[n], by="test", now=self.at)
             return
         if hesitates:
@@ -131,7 +131,7 @@ class Programme(RuleBasedStateMachine):
             issued_before = set(life.issued)
             life.issue(self.at)
             if not life.is_member:
-                with pytest.raises(enrollment.NotMember):
+                with pytest.raises(joining.NotMember):
                     bonuses.activate(subscriber=self.people[n], visited_plmn=HOME, now=self.at)
             elif life.can_activate(self.at):
                 bonuses.activate(subscriber=self.people[n], visited_plmn=HOME, now=self.at)
@@ -151,7 +151,7 @@ class Programme(RuleBasedStateMachine):
             (
                 bonuses.Abroad,
                 bonuses.WhereaboutsUnknown,
-                enrollment.NotMember,
+                joining.NotMember,
                 bonuses.AlreadyActivated,
                 bonuses.NothingToActivate,
             )
@@ -187,7 +187,7 @@ class Programme(RuleBasedStateMachine):
         """B11: active at once, once per source and month."""
         life, name = self.lives[n], f"reward:{source}"
         if not life.is_member:
-            with pytest.raises(enrollment.NotMember):
+            with pytest.raises(joining.NotMember):
                 bonuses.reward(subscriber=self.people[n], source=name, now=self.at, units=units)
             return
         known = set(Grant.objects.filter(subscriber=self.people[n]).values_list("pk", flat=True))

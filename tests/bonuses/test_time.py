@@ -11,7 +11,7 @@ from bonuses.models import Grant, LedgerEntry
 from core.jobs.models import JobRun
 from core.lib import astana
 from core.lib.astana import ZONE
-from enrollment import operations as enrollment
+from enrollment import joining
 from enrollment.models import Subscriber
 from smart import programme
 from tests.bonuses.conftest import Member, enroll
@@ -365,7 +365,7 @@ def test_a_reward_is_a_members(make_member: Member, now: datetime) -> None:
     subscriber = make_member()
     programme.opt_out(subscriber=subscriber, by="test", now=now)
 
-    with pytest.raises(enrollment.NotMember):
+    with pytest.raises(joining.NotMember):
         bonuses.reward(subscriber=subscriber, source="survey:1", now=now)
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 from bonuses.models import Grant
 from core.access.models import AuditEvent
 from core.lib.msisdn import Msisdn
-from enrollment import operations as enrollment
+from enrollment import consent, joining
 from enrollment.directory import operations
 from enrollment.directory.operations import StagingLost, TooManyEnd, TooManyVanish
 from enrollment.directory.parsing import UnusableFile
@@ -208,7 +208,7 @@ def test_a_dry_run_tells_and_changes_nothing(imported: Import) -> None:
 def member(imported: Import, now: datetime) -> Subscriber:
     imported(line(), line("77010000002"))
     subscriber = the()
-    shown = enrollment.ShownConsent(enrollment.current_consent_text(), "kk")
+    shown = consent.ShownConsent(consent.current_consent_text(), "kk")
     programme.enroll(subscriber=subscriber, shown=shown, session="s", key="1", by="test", now=now - timedelta(hours=1))
     return subscriber
 
@@ -321,7 +321,7 @@ def test_a_partial_export_ends_nothing(imported: Import, member: Subscriber) -> 
 
 
 def test_a_chosen_language_stays(imported: Import, member: Subscriber, now: datetime) -> None:
-    enrollment.choose_language(subscriber=member, language="en", now=now)
+    joining.choose_language(subscriber=member, language="en", now=now)
     imported(line(language="ru"), line("77010000002"))
 
     assert the().language == "en"
@@ -342,7 +342,7 @@ def members(imported: Import, now: datetime) -> list[str]:
     """Fifty members, and ten who are none."""
     numbers = [f"77010001{n:03}" for n in range(60)]
     imported(*(line(number) for number in numbers))
-    shown = enrollment.ShownConsent(enrollment.current_consent_text(), "kk")
+    shown = consent.ShownConsent(consent.current_consent_text(), "kk")
     for number in numbers[:50]:
         programme.enroll(subscriber=the(number), shown=shown, session="s", key="1", by="test", now=now)
     return numbers

@@ -18,7 +18,7 @@ from bonuses import lifecycle as bonuses
 from core.access import auth, keys
 from core.access.models import ApiClient
 from core.lib import clock, crypto
-from enrollment import operations as enrollment
+from enrollment import consent
 from enrollment.models import Subscriber
 from smart import programme
 from smart.local import embedded, processes
@@ -105,7 +105,7 @@ def make_member() -> None:
         msisdn=crypto.encrypt_msisdn(NUMBER), msisdn_index=crypto.blind_index(NUMBER), brand="activ",
         line_status="active", language="ru", created_at=now, changed_at=now,
     )  # fmt: skip
-    shown = enrollment.ShownConsent(enrollment.current_consent_text(), "ru")
+    shown = consent.ShownConsent(consent.current_consent_text(), "ru")
     programme.enroll(subscriber=subscriber, shown=shown, session="s", key="1", by="test", now=now)
     bonuses.activate(subscriber=subscriber, visited_plmn="40102", now=now)
 

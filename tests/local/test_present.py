@@ -9,7 +9,7 @@ from bonuses.models import Debit, LedgerEntry
 from campaigns.models import Campaign, Redemption
 from campaigns.results import figures
 from core.access.models import AuditEvent
-from enrollment import operations as enrollment
+from enrollment import joining
 from enrollment.models import Membership, SavedAudience, Subscriber
 from messaging.models import Message, MessageClass
 from smart.local import demo, past, present
@@ -37,7 +37,7 @@ def test_the_demo_shows_what_goes_on_and_breaks_no_rule(loaded: datetime) -> Non
     _units_are_spent()
     _a_campaign_runs()
     first = Subscriber.objects.order_by("pk").values_list("pk", flat=True)[: present.FIRST]  # for who tries the handset
-    assert not any(enrollment.current_membership(person) for person in first)
+    assert not any(joining.current_membership(person) for person in first)
 
 
 def _people_dial() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from core.lib import crypto
-from enrollment import operations as enrollment
+from enrollment import consent, joining, locks
 from enrollment.models import Channel, ConsentEvent, Consents, Purpose, Subscriber
 from messaging.models import Attempt, Message, Receipt
 from smart.backoffice import invariants
@@ -35,7 +35,7 @@ def make_audience(count: int, *, now: datetime, after: int = 0) -> list[int]:
 
     `after` so many were made before.
     """
-    text = enrollment.current_consent_text()
+    text = consent.current_consent_text()
     given = {
         "count": count,
         "after": after,
@@ -54,11 +54,11 @@ def change_consent(
     subscriber: Subscriber, purpose: Purpose, channel: Channel, *, is_given: bool, now: datetime
 ) -> None:
     """Give or withdraw the consent for one purpose on one channel, as a member who keeps the others would."""
-    enrollment.lock_subscriber(subscriber.pk)
-    enrollment.await_senders(subscriber.pk // enrollment.RANGE)
-    membership = enrollment.current_membership(subscriber.pk)
+    locks.lock_subscriber(subscriber.pk)
+    locks.await_senders(subscriber.pk // locks.RANGE)
+    membership = joining.current_membership(subscriber.pk)
     assert membership is not None
-    text = enrollment.current_consent_text()
+    text = consent.current_consent_text()
     shown = {"text": text, "language": "ru", "digest": text.digest("ru")} if is_given else {}
     ConsentEvent.objects.create(
         subscriber=subscriber,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from enrollment import operations as enrollment
+from enrollment import consent, joining
+from enrollment.consent import ShownConsent
 from enrollment.models import Channel, Subscriber
-from enrollment.operations import ShownConsent
 from messaging import outbox
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
 from messaging.models import Message, MessageClass
@@ -68,9 +68,9 @@ def make_member(make_subscriber: Callable[..., Subscriber], now: datetime) -> Ca
 
     def make(**fields: Any) -> Subscriber:
         nonlocal shown
-        shown = shown or ShownConsent(enrollment.current_consent_text(), "ru")
+        shown = shown or ShownConsent(consent.current_consent_text(), "ru")
         person = make_subscriber(**fields)
-        enrollment.join(subscriber=person, shown=shown, session="s", key="1", by="test", now=now - timedelta(days=1))
+        joining.join(subscriber=person, shown=shown, session="s", key="1", by="test", now=now - timedelta(days=1))
         return person
 
     return make

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection, transaction
 
 from core.lib import astana, clock
-from enrollment import operations as enrollment
+from enrollment import joining, locks
 from enrollment.models import Channel, ConsentEvent, Consents, Membership, Purpose, Subscriber
 from messaging import kinds, outbox
 from messaging.models import Attempt, Message, MessageClass, TransportHealth
@@ -89,7 +89,7 @@ def fill(*, offers: int, told: int, now: datetime, campaign: int = 1) -> int:
     unwilling = people[offers + told :]
     for person in Subscriber.objects.filter(pk__in=unwilling[:2]):
         with transaction.atomic():
-            enrollment.leave(subscriber=enrollment.lock_subscriber(person.pk), session="s", key="2", by="test",
+            joining.leave(subscriber=locks.lock_subscriber(person.pk), session="s", key="2", by="test",
                              now=now - timedelta(hours=1))  # fmt: skip
     for person in Subscriber.objects.filter(pk__in=unwilling[2:]):
         _want_no_offers(person, now - timedelta(hours=1))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from enrollment import operations as enrollment
+from enrollment import consent
 from enrollment.models import Channel, Subscriber
 from smart import programme
 from surveys.fieldwork import lifecycle
@@ -131,7 +131,7 @@ def make_member(make_subscriber: Callable[..., Subscriber], now: datetime) -> Ca
 
     def make(**fields: Any) -> Subscriber:
         subscriber = make_subscriber(**fields)
-        shown = enrollment.ShownConsent(enrollment.current_consent_text(), subscriber.language)
+        shown = consent.ShownConsent(consent.current_consent_text(), subscriber.language)
         programme.enroll(
             subscriber=subscriber, shown=shown, session="s", key="1", by="ussd:t", now=now - timedelta(days=1)
         )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bonuses.models import Grant
 from core.lib import crypto
-from enrollment import operations as enrollment
+from enrollment import consent
 from enrollment.models import Channel, Subscriber
 from smart import programme
 from surveys.fieldwork import lifecycle
@@ -70,7 +70,7 @@ class Life:
             msisdn=crypto.encrypt_msisdn(value), msisdn_index=crypto.blind_index(value), brand="activ",
             line_status="active", language="ru", created_at=NOW, changed_at=NOW, gender="f",
         )  # fmt: skip
-        shown = enrollment.ShownConsent(enrollment.current_consent_text(), "ru")
+        shown = consent.ShownConsent(consent.current_consent_text(), "ru")
         programme.enroll(subscriber=self.member, shown=shown, session="s", key="1", by="ussd:t", now=NOW)
         self.standing = self.begin()
         self.before = self.standing

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from bonuses import lifecycle as bonuses
 from core.lib.astana import ZONE
-from enrollment import operations as enrollment
+from enrollment import joining
 from smart.integrations import main_balance
 from smart.ussd.visit import Act, Answer, Screen, Visit
 
@@ -18,7 +18,7 @@ def activate(visit: Visit) -> Answer:
 
 def _activate(visit: Visit) -> Screen:
     if visit.subscriber is None:
-        raise enrollment.NotMember
+        raise joining.NotMember
     try:
         grant = bonuses.activate(subscriber=visit.subscriber, visited_plmn=visit.visited_plmn, now=visit.now)
     except bonuses.AlreadyActivated:

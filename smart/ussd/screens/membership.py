@@ -5,7 +5,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from bonuses import lifecycle as bonuses
-from enrollment import operations as enrollment
+from enrollment import joining
+from enrollment.consent import ShownConsent, current_consent_text
 from enrollment.models import ConsentText, Subscriber
 from smart import programme
 from smart.ussd.visit import Act, Answer, Screen, Visit, WrongKey
@@ -15,8 +16,8 @@ LANGUAGES = {"1": ("kk", "Қазақша"), "2": ("ru", "Русский"), "3": 
 
 def consent(visit: Visit) -> Answer:
     """Show the consent text before the key that accepts it (J3); say at once when joining is not possible (J1)."""
-    enrollment.check_may_join(visit.subscriber)
-    text = enrollment.current_consent_text()
+    joining.check_may_join(visit.subscriber)
+    text = current_consent_text()
     question = f"{text.in_language(visit.language)}\n1 {_('Yes')}\n2 {_('No')}"
     return Screen(question, waits="consent", context={"consent_text": text.pk}, must_be_seen=True)
 
@@ -31,7 +32,7 @@ def answer_consent(visit: Visit, key: str) -> Answer:
 
 
 def _join(visit: Visit) -> Screen:
-    shown = enrollment.ShownConsent(ConsentText.objects.get(pk=visit.context["consent_text"]), visit.language)
+    shown = ShownConsent(ConsentText.objects.get(pk=visit.context["consent_text"]), visit.language)
     subscriber = _known(visit)
     programme.enroll(
         subscriber=subscriber, shown=shown, session=visit.session, key=visit.key, by=visit.by, now=visit.now
@@ -50,7 +51,7 @@ def leave_at_once(visit: Visit) -> Answer:
 def ask_to_leave(visit: Visit) -> Answer:
     """Reached through the menu: confirm, naming the units that will be lost (J5)."""
     if visit.membership is None:
-        raise enrollment.NotMember
+        raise joining.NotMember
     question = _("Leave SMART? Units lost: %(units)s.") % {"units": _units_at_stake(visit)}
     return Screen(f"{question}\n1 {_('Yes')}\n2 {_('No')}", waits="leave")
 
@@ -66,7 +67,7 @@ def answer_leave(visit: Visit, key: str) -> Answer:
 
 def _leave(visit: Visit) -> Screen:
     if visit.subscriber is None:
-        raise enrollment.NotMember
+        raise joining.NotMember
     lost = programme.opt_out(
         subscriber=visit.subscriber, session=visit.session, key=visit.key, by=visit.by, now=visit.now
     )
@@ -97,8 +98,8 @@ def _choose_language(visit: Visit) -> Screen:
     visit.language = code
     with translation.override(code):
         if visit.subscriber is None:
-            return Screen(str(enrollment.NotActiv()))
-        enrollment.choose_language(subscriber=visit.subscriber, language=code, now=visit.now)
+            return Screen(str(joining.NotActiv()))
+        joining.choose_language(subscriber=visit.subscriber, language=code, now=visit.now)
         return Screen(_("Language: %(language)s. Menu: *555#") % {"language": name})
 
 
@@ -110,5 +111,5 @@ def care(visit: Visit) -> Answer:
 
 def _known(visit: Visit) -> Subscriber:
     if visit.subscriber is None:
-        raise enrollment.NotActiv
+        raise joining.NotActiv
     return visit.subscriber

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from enrollment import operations as enrollment
+from enrollment import joining
 from enrollment.models import Channel
 from smart import programme
 from smart.ussd.visit import Act, Answer, Screen, Visit, WrongKey
@@ -15,7 +15,7 @@ from surveys.responses.screens import ending, screen
 def surveys(visit: Visit) -> Answer:
     """The surveys this member may take, each by its number: `*555*6*12#` reaches it directly."""
     if visit.subscriber is None or visit.membership is None:
-        raise enrollment.NotMember
+        raise joining.NotMember
     found = answering.open_to(subscriber=visit.subscriber, now=visit.now)
     if not found:
         return Screen(_("There are no surveys for you now."))
@@ -32,7 +32,7 @@ def choose(visit: Visit, key: str) -> Answer:
 
 def _begin(visit: Visit) -> Screen:
     if visit.subscriber is None:
-        raise enrollment.NotMember
+        raise joining.NotMember
     return _show(
         programme.begin_survey(
             survey_id=int(visit.key),
@@ -51,7 +51,7 @@ def answer(visit: Visit, key: str) -> Answer:
 
 def _answer(visit: Visit) -> Screen:
     if visit.subscriber_id is None:
-        raise enrollment.NotMember
+        raise joining.NotMember
     return _show(
         programme.answer_survey(
             response_id=visit.context["response"],

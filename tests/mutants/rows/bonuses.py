@@ -392,7 +392,7 @@ ROWS = [
     Mutant(
         "B11",
         "bonuses/lifecycle.py",
-        "    if enrollment.current_membership(subscriber.pk) is None:\n        raise enrollment.NotMember\n"
+        "    if joining.current_membership(subscriber.pk) is None:\n        raise joining.NotMember\n"
         "    month = astana.month_of(now)\n    terms = terms_for(Kind.SURVEY, month)",
         "    month = astana.month_of(now)\n    terms = terms_for(Kind.SURVEY, month)",
         f"{_TIME}test_a_reward_is_a_members",

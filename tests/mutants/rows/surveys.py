@@ -10,14 +10,14 @@ ROWS = [
     Mutant(
         "S1",
         "surveys/responses/answering.py",
-        "subscriber.pk) is None:\n        raise enrollment.NotMember\n    survey =",
+        "subscriber.pk) is None:\n        raise joining.NotMember\n    survey =",
         "subscriber.pk) is None:\n        pass\n    survey =",
         f"{_ANSWERING}test_who_is_no_member_begins_nothing",
     ),
     Mutant(
         "S1",
         "surveys/responses/answering.py",
-        "    if not is_member:\n        raise enrollment.NotMember\n",
+        "    if not is_member:\n        raise joining.NotMember\n",
         "",
         f"{_ANSWERING}test_who_left_meanwhile_answers_no_more",
     ),

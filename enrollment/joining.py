@@ -1,32 +1,24 @@
 """Joining, leaving, languages. Leaving and joining as a whole are use cases of smart.programme."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from core.access import audit
-from core.lib import statements
 from core.lib.errors import Refusal
+from enrollment.consent import ShownConsent
 from enrollment.models import (
     Channel,
     ConsentEvent,
     Consents,
-    ConsentText,
     Language,
     Membership,
     Purpose,
     Subscriber,
     SubscriberFact,
 )
-
-# Set-based jobs work in ranges of this many subscriber ids, one lock each (lock_range, lock_subscriber).
-RANGE = 20_000
-_LOCK_SPACE = 5551
-_CONSENT_LOCK_SPACE = 5552
 
 
 class NotActiv(Refusal):
@@ -63,65 +55,6 @@ class UnknownLanguage(Refusal):
     code = "unknown_language"
     sentence = _("Choose Kazakh, Russian or English.")
     status = 422
-
-
-@dataclass(frozen=True, slots=True)
-class ShownConsent:
-    """The consent text that was on the screen before the key was pressed (J3)."""
-
-    text: ConsentText
-    language: str
-
-
-def lock_subscriber(subscriber_id: int) -> Subscriber:
-    """Lock a subscription, first of all locks, in the transaction under way.
-
-    The shared range lock keeps set-based jobs (the month's issue, ending lost memberships) away from the range
-    meanwhile: they take it exclusively instead of locking a million rows.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [_LOCK_SPACE, subscriber_id // RANGE])
-    return Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber_id)
-
-
-_HOLD_RANGE = "SELECT pg_advisory_xact_lock_shared(%s::int, %s::int)"
-_HOLD = "SELECT id FROM enrollment_subscriber WHERE id = %s::bigint FOR NO KEY UPDATE"
-
-
-def hold_subscriber(subscriber_id: int) -> None:
-    """Lock a subscription like lock_subscriber, without reading it: for what happens many times a second."""
-    statements.fetch_one(_HOLD_RANGE, [_LOCK_SPACE, subscriber_id // RANGE])
-    statements.fetch_one(_HOLD, [subscriber_id])
-
-
-def lock_range(number: int) -> None:
-    """Lock the subscriptions with ids in [number * RANGE, (number + 1) * RANGE) against joining and leaving."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, number])
-
-
-def hold_consents(ranges: Sequence[int]) -> None:
-    """Keep consents in these ranges of subscriber ids from being withdrawn until the transaction under way ends.
-
-    Shared: whoever sends holds them together; who withdraws (await_senders) waits for them.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock_shared(%s, number) FROM unnest(%s::int[]) AS number",
-            [_CONSENT_LOCK_SPACE, list(ranges)],
-        )
-
-
-def await_senders(number: int) -> None:
-    """Before consents in a range are withdrawn: wait for who is just writing attempts under them, keep others out."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CONSENT_LOCK_SPACE, number])
-
-
-def last_range() -> int:
-    """The number of the last range that holds a subscription."""
-    newest = Subscriber.objects.order_by("-pk").values_list("pk", flat=True).first()
-    return (newest or 0) // RANGE
 
 
 def check_may_join(subscriber: Subscriber | None) -> None:
@@ -227,17 +160,3 @@ def learn(*, subscriber_id: int, facts: Mapping[int, str], interests: Sequence[i
     if interests:
         bits = sum(1 << bit for bit in set(interests))
         Subscriber.objects.filter(pk=subscriber_id).update(interests=F("interests").bitor(bits))
-
-
-def current_consent_text() -> ConsentText:
-    """The newest published consent text."""
-    return ConsentText.objects.filter(published_at__isnull=False).order_by("-version")[:1].get()
-
-
-@transaction.atomic
-def publish_consent_text(*, text: ConsentText, by: str, now: datetime) -> bool:
-    """Show this text from now on, for good; False when it was published already."""
-    if not ConsentText.objects.filter(pk=text.pk, published_at=None).update(published_at=now):
-        return False
-    audit.record(by=by, action="publish_consent_text", subject=f"consent_text:{text.version}", now=now)
-    return True
