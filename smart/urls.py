@@ -7,8 +7,9 @@ from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from smart.site.health import healthz
 from smart.site.metrics import metrics
-from smart.site.views import front, healthz, icon
+from smart.site.views import front, icon
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 
@@ -39,9 +40,9 @@ urlpatterns = [
     path("admin/prompts/", include("messaging.prompts.urls")),
     path("admin/", admin.site.urls),
 ]
-handler400 = "smart.site.views.bad_request"
-handler403 = "smart.site.views.forbidden"
-handler404 = "smart.site.views.not_found"
-handler500 = "smart.site.views.server_error"
+handler400 = "smart.site.errors.bad_request"
+handler403 = "smart.site.errors.forbidden"
+handler404 = "smart.site.errors.not_found"
+handler500 = "smart.site.errors.server_error"
 if settings.LOCAL:
     urlpatterns.append(path("handset/", include("smart.local.handset.urls")))

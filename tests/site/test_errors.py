@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from campaigns.staff import results
-from smart.site import views
+from smart.site import errors
 from tests.staff import staff
 
 __all__ = ["staff"]
@@ -93,7 +93,7 @@ def test_a_page_that_broke_is_said_inside_the_frame(
 
 def test_a_frame_that_breaks_too_is_left_out(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "_launched", raising(RuntimeError()))
-    monkeypatch.setattr(views, "framed", raising(OperationalError()))
+    monkeypatch.setattr(errors, "framed", raising(OperationalError()))
     client = staff("marketing")
     client.raise_request_exception = False
 
@@ -118,7 +118,7 @@ def test_a_page_without_its_database_says_so_and_does_not_ask_it(staff: Staff, m
         try:
             raise OperationalError
         except OperationalError:
-            assert views.server_error(request).status_code == 503
+            assert errors.server_error(request).status_code == 503
     assert len(asked) == 0
 
 
@@ -126,7 +126,7 @@ def test_a_page_without_its_database_says_so_and_does_not_ask_it(staff: Staff, m
 def test_who_has_not_signed_in_sees_no_frame(address: str) -> None:
     request = RequestFactory().get(address)  # from before sign-in: it has no user
 
-    answers = [views.not_found(request, Exception()), views.forbidden(request, PermissionDenied())]
+    answers = [errors.not_found(request, Exception()), errors.forbidden(request, PermissionDenied())]
 
     assert [answer.status_code for answer in answers] == [404, 403]
     assert all(PLAIN in answer.content.decode() for answer in answers)
@@ -137,4 +137,4 @@ def test_a_partners_account_sees_no_frame(client: Client) -> None:
     request = RequestFactory().get("/admin/nowhere/")
     request.user = User.objects.get()
 
-    assert PLAIN in views.not_found(request, Exception()).content.decode()
+    assert PLAIN in errors.not_found(request, Exception()).content.decode()
