@@ -152,7 +152,7 @@ def _by_hand(stream: int) -> None:
 
 
 def _by_sender(stream: int, name: str = "null") -> None:
-    from messaging.channels.null import NullTransport
+    from messaging.channels.null.transport import NullTransport
     from messaging.sending.sender import Sender
 
     Sender(NullTransport({"name": name, "batch": 2500}), overlaps=True).run(until_idle=True)

@@ -31,7 +31,7 @@ from bench.scratch import Scratch
 from tests.peers.smsc import server
 
 if TYPE_CHECKING:
-    from messaging.channels.smpp import SmppTransport
+    from messaging.channels.smpp.transport import SmppTransport
 
 TEXT = "Чай «Алатау» -20% до 30 ноября, Абая 10"
 BATCH = 500
@@ -123,7 +123,7 @@ def _bare(port: int, count: int, window: int) -> float:
 
 
 def _bind(port: int, window: int, **given: object) -> "SmppTransport":
-    from messaging.channels.smpp import SmppTransport
+    from messaging.channels.smpp.transport import SmppTransport
 
     transport = SmppTransport(
         {"name": "bench", "host": "127.0.0.1", "port": port, "system_id": "bench", "password": "bench",

@@ -479,11 +479,11 @@ USSD_DEADLINE_SECONDS = 3.0
 
 # Messages: the networks they leave through, from a TOML file of [[transport]] tables (docs/operations.md).
 TRANSPORT_KINDS = {
-    "smpp": "messaging.channels.smpp.SmppTransport",
-    "kannel": "messaging.channels.kannel.KannelTransport",
-    "ussd": "messaging.channels.ussd_push.UssdPushTransport",
-    "ivr": "messaging.channels.ivr.IvrTransport",
-    "null": "messaging.channels.null.NullTransport",
+    "smpp": "messaging.channels.smpp.transport.SmppTransport",
+    "kannel": "messaging.channels.kannel.transport.KannelTransport",
+    "ussd": "messaging.channels.ussd.transport.UssdPushTransport",
+    "ivr": "messaging.channels.ivr.transport.IvrTransport",
+    "null": "messaging.channels.null.transport.NullTransport",
     **({"handset": "smart.local.handset.transport.HandsetTransport"} if LOCAL else {}),
 }
 TRANSPORTS_FILE = env.str("TRANSPORTS_FILE", default="")

@@ -18,8 +18,8 @@ from websockets.sync import server as websocket_server
 from core.lib.http.client import NotSent
 from messaging.channels.base import Outcome, Transport, Verdict
 from messaging.channels.ivr.ari import Event, Events, Rest
-from messaging.channels.kannel import KannelTransport
-from messaging.channels.ussd_push import UssdPushTransport
+from messaging.channels.kannel.transport import KannelTransport
+from messaging.channels.ussd.transport import UssdPushTransport
 from smart.local import processes
 from tests.messaging.gateways import FakeGateway, Request, outgoing, reply, serve
 

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from core.lib import clock
 from messaging import callbacks
 from messaging.channels.base import Outcome, Verdict
-from messaging.channels.kannel import KannelTransport
+from messaging.channels.kannel.transport import KannelTransport
 from tests.messaging.gateways import FakeGateway, Request, closed_port, outgoing, reply, serve
 
 ACCEPTED = reply("202 Accepted", b"0: Accepted for delivery")

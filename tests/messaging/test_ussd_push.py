@@ -11,7 +11,7 @@ import pytest
 
 from core.lib import clock
 from messaging.channels.base import Outcome, Verdict
-from messaging.channels.ussd_push import UssdPushTransport
+from messaging.channels.ussd.transport import UssdPushTransport
 from tests.messaging.gateways import Behaviour, FakeGateway, Request, closed_port, outgoing, reply, restcomm, serve
 
 COOKIE = "Set-Cookie: JSESSIONID=1379BF8AF4DB; Path=/restcomm; HttpOnly"
@@ -126,7 +126,7 @@ def test_an_empty_answer_after_a_wait_tells_nothing_of_what_was_shown(
     gateway: FakeGateway, make: Callable[..., UssdPushTransport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway.behave = lambda request: reply("200 OK")
-    monkeypatch.setattr("messaging.channels.ussd_push._UNREAD_WITHIN_SECONDS", 0.0)
+    monkeypatch.setattr("messaging.channels.ussd.transport._UNREAD_WITHIN_SECONDS", 0.0)
 
     outcome = hand_over(make())
 

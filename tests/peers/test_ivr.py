@@ -14,9 +14,9 @@ import pytest
 from core.lib import clock
 from core.lib.http.client import TooLate
 from messaging.channels.base import Outcome, Outgoing, Verdict
-from messaging.channels.ivr import IvrTransport
 from messaging.channels.ivr import ari as client
 from messaging.channels.ivr import transport as ivr_transport
+from messaging.channels.ivr.transport import IvrTransport
 from messaging.prompts import sounds
 from tests.peers.ari import ANSWERS, Ari
 

@@ -12,7 +12,7 @@ from core.lib import clock
 from core.lib.http.client import HttpClient
 from messaging import outbox
 from messaging.channels.base import Outcome, Verdict
-from messaging.channels.kannel import KannelTransport
+from messaging.channels.kannel.transport import KannelTransport
 from messaging.models import Receipt
 from smart.local import embedded, processes
 from smart.local.bootstrap import find

@@ -10,7 +10,8 @@ import pytest
 
 from core.lib import clock
 from messaging import receipts
-from messaging.channels.smpp import SmppTransport, link
+from messaging.channels.smpp import link
+from messaging.channels.smpp.transport import SmppTransport
 from messaging.models import Attempt, Message, Receipt, TransportHealth
 from messaging.sending.sender import Sender
 from smart.local import processes

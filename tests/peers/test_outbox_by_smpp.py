@@ -8,7 +8,7 @@ import pytest
 
 from core.lib import clock
 from messaging import outbox, receipts
-from messaging.channels.smpp import SmppTransport
+from messaging.channels.smpp.transport import SmppTransport
 from messaging.models import Attempt
 from messaging.sending.sender import Sender
 from smart.local import processes

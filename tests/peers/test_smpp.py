@@ -19,11 +19,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 from messaging.channels.base import Outgoing, Verdict
-from messaging.channels.smpp import SmppTransport, link, window, wire
+from messaging.channels.smpp import link, window, wire
 from messaging.channels.smpp.handing import Batch, Handing
 from messaging.channels.smpp.pdus import Address, parts_of
 from messaging.channels.smpp.peer import Peer
 from messaging.channels.smpp.submits import Submits
+from messaging.channels.smpp.transport import SmppTransport
 from messaging.models import Attempt, Message, NetworkId
 from messaging.receipts import Report
 from messaging.sending.sender import Sender

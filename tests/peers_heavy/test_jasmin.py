@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from messaging.channels.smpp import SmppTransport
+from messaging.channels.smpp.transport import SmppTransport
 from messaging.models import Receipt
 from smart.local import processes
 from tests.messaging.gateways import outgoing

@@ -8,8 +8,8 @@ import pytest
 
 from bonuses.models import Grant
 from core.lib import clock
-from messaging.channels.ivr import IvrTransport
 from messaging.channels.ivr import ari as client
+from messaging.channels.ivr.transport import IvrTransport
 from messaging.models import Attempt, Message
 from messaging.prompts import sounds
 from messaging.sending.sender import LEASES, Sender

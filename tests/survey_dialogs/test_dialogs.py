@@ -12,7 +12,7 @@ from bonuses.models import Grant
 from core.lib import clock, gsm
 from enrollment.models import Subscriber
 from messaging.channels import conversations
-from messaging.channels.ussd_push import UssdPushTransport
+from messaging.channels.ussd.transport import UssdPushTransport
 from messaging.models import Attempt, Message
 from messaging.sending.sender import LEASES, Sender
 from smart import programme, survey_dialogs
