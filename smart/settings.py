@@ -17,6 +17,8 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from messaging.channels.kind import kinds
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -102,7 +104,7 @@ def transports(path: str, *, known: set[str]) -> list[dict[str, Any]]:
 
 LOCAL = switch("SMART_LOCAL", default=False)
 if LOCAL:
-    from smart.local import accounts
+    from smart.local import accounts, handset
 
 
 # Core
@@ -478,14 +480,9 @@ USSD_SESSION_SECONDS = env.int("USSD_SESSION_SECONDS", default=180)
 USSD_DEADLINE_SECONDS = 3.0
 
 # Messages: the networks they leave through, from a TOML file of [[transport]] tables (docs/operations.md).
-TRANSPORT_KINDS = {
-    "smpp": "messaging.channels.smpp.transport.SmppTransport",
-    "kannel": "messaging.channels.kannel.transport.KannelTransport",
-    "ussd": "messaging.channels.ussd.transport.UssdPushTransport",
-    "ivr": "messaging.channels.ivr.transport.IvrTransport",
-    "null": "messaging.channels.null.transport.NullTransport",
-    **({"handset": "smart.local.handset.transport.HandsetTransport"} if LOCAL else {}),
-}
+TRANSPORT_KINDS = {name: kind.transport for name, kind in kinds().items()}
+if LOCAL:
+    TRANSPORT_KINDS["handset"] = handset.TRANSPORT.transport
 TRANSPORTS_FILE = env.str("TRANSPORTS_FILE", default="")
 TRANSPORTS = transports(TRANSPORTS_FILE, known=set(TRANSPORT_KINDS)) or (
     [{"name": "handset", "kind": "handset", "channels": ["sms", "ussd", "ivr"]}] if LOCAL else []

@@ -6,11 +6,10 @@ from django.conf import settings
 from django.db import connection
 
 from messaging.channels.base import Transport
+from messaging.channels.kind import with_a_process
 from messaging.sending import transports
 from messaging.sending.sender import Sender
 
-# These have a process each (run_smpp, run_ivr, run_ussd): their hand-overs are long, or their connections kept.
-OF_THEIR_OWN = {"smpp", "ivr", "ussd"}
 TURN_SECONDS = 4.0
 _made: dict[str, Transport] = {}
 _making = threading.Lock()
@@ -21,7 +20,7 @@ def send_for(*, seconds: float) -> int:
 
     Several workers may do so at once: what one has claimed the others skip. Raises what Sender.require raises.
     """
-    entries = transports.named(kinds=set(settings.TRANSPORT_KINDS) - OF_THEIR_OWN)
+    entries = transports.named(kinds=set(settings.TRANSPORT_KINDS) - with_a_process())
     if len(entries) == 1:
         return _send(entries[0]["name"], seconds)
     handed: list[int] = []

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from messaging.channels.base import Transport
+from messaging.channels.kind import kinds
 from messaging.models import TransportHealth
 
-_OWN_CHANNEL = {"ussd": "ussd", "ivr": "ivr"}  # of kinds whose entry names none; all others' is sms
 AWAY_AFTER = timedelta(seconds=10)
 
 
@@ -33,9 +33,14 @@ def most_a_minute(channel: str) -> float | None:
     rates = [
         60 * float(entry.get("rate", 0))
         for entry in settings.TRANSPORTS
-        if channel in entry.get("channels", (_OWN_CHANNEL.get(entry["kind"], "sms"),))
+        if channel in entry.get("channels", _channels_of(entry["kind"]))
     ]
     return sum(rates) if rates and all(rates) else None
+
+
+def _channels_of(kind: str) -> tuple[str, ...]:
+    """What an entry of the kind serves when it names nothing; a kind that is a local set-up's own is in no folder."""
+    return kinds()[kind].channels if kind in kinds() else ("sms",)
 
 
 def share_of(name: str, *, channel: str, now: datetime) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.lib.http.client import HttpClient, RequestFailed
+from messaging.channels.kind import kinds, with_a_process
 from smart.local import embedded, ground, processes, steps
 from smart.local.accounts import DEMO_ACCOUNTS, DEMO_PARTNERS_PEOPLE, DEMO_PASSWORD
 from smart.local.embedded import PROJECT, CannotStart
@@ -270,10 +271,6 @@ def _as(name: str) -> dict[str, str]:
     return {"APPLICATION_NAME": f"smart-{name}"}
 
 
-_WITH_A_PROCESS = {"smpp", "ivr", "ussd"}
-_TRANSPORT_KINDS = {*_WITH_A_PROCESS, "kannel", "null", "handset"}  # settings.TRANSPORT_KINDS, before settings are read
-
-
 def _senders() -> list[tuple[str, list[str]]]:
     """Return the processes of transports that TRANSPORTS_FILE names and that have one of their own."""
     path = os.environ.get("TRANSPORTS_FILE")
@@ -286,13 +283,13 @@ def _senders() -> list[tuple[str, list[str]]]:
     except tomllib.TOMLDecodeError as error:
         raise CannotStart(f"TRANSPORTS_FILE {path} is not TOML: {error}.") from error
     for entry in entries:
-        if entry.get("kind") not in _TRANSPORT_KINDS:
-            known = ", ".join(sorted(_TRANSPORT_KINDS))
+        if entry.get("kind") not in {*kinds(), "handset"}:  # settings.TRANSPORT_KINDS, before settings are read
+            known = ", ".join(sorted({*kinds(), "handset"}))
             raise CannotStart(f"TRANSPORTS_FILE: kind “{entry.get('kind')}” is none of: {known}.")
         if (named := entry.get("password_env")) and not os.environ.get(named):
             raise CannotStart(f"TRANSPORTS_FILE: {entry.get('name')} wants its password in {named}: export it first.")
-    kinds = {entry["kind"] for entry in entries} & _WITH_A_PROCESS
-    return [(kind, ["manage.py", f"run_{kind}"]) for kind in sorted(kinds)]
+    served = {entry["kind"] for entry in entries} & with_a_process()
+    return [(kind, ["manage.py", "run_sender", "--kind", kind]) for kind in sorted(served)]
 
 
 def _granian(port: int) -> list[str]:

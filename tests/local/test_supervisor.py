@@ -332,8 +332,16 @@ def test_transports_that_cannot_be_are_told_before_anything_starts(
         supervisor._senders()
 
 
-def test_every_kind_of_transport_is_known_before_settings_are_read(settings: Any) -> None:
-    assert set(settings.TRANSPORT_KINDS) == supervisor._TRANSPORT_KINDS
+def test_every_kind_of_transport_is_known_before_settings_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    file = tmp_path / "transports.toml"
+    file.write_text("".join(f'[[transport]]\nname = "{kind}"\nkind = "{kind}"\n' for kind in settings.TRANSPORT_KINDS))
+    monkeypatch.setenv("TRANSPORTS_FILE", str(file))
+
+    assert supervisor._senders() == [
+        (kind, ["manage.py", "run_sender", "--kind", kind]) for kind in ("ivr", "smpp", "ussd")
+    ]
 
 
 def test_the_logs_of_the_run_before_are_kept(tmp_path: Path) -> None:

@@ -14,20 +14,17 @@ from core.lib import clock
 from core.lib.http.client import RequestFailed
 from messaging.channels import conversations
 from messaging.channels.base import Health, Outcome, Outgoing, Verdict
-from messaging.channels.ivr import causes
+from messaging.channels.ivr import TRANSPORT, causes
 from messaging.channels.ivr.ari import Event, Events, Rest
 from messaging.channels.ivr.call import LOST, NOT_PLAYED, STOP, Call, Manner
 from messaging.channels.ivr.conversation import Conversation
+from messaging.channels.kind import COMMON
 from messaging.channels.options import Configured
 from messaging.prompts import sounds
 
 logger = logging.getLogger(__name__)
 
-_KNOWN = {
-    "name", "kind", "channels", "weight", "rate", "url", "username", "password", "app", "endpoint", "caller_id",
-    "lines", "ring_seconds", "most_seconds", "most_survey_seconds", "answer_seconds", "key_seconds", "prompts_at",
-    "ca_file",
-}  # fmt: skip
+_KNOWN = {"kind", *COMMON, *TRANSPORT.options}
 _BEGINNINGS = {"Dial", "ChannelStateChange", "StasisStart"}
 _COMING_UP = 3.0  # seconds a batch waits for the WebSocket
 _SILENCE = 60.0  # seconds without calls after one stayed silent
@@ -38,11 +35,6 @@ _MOST_CALL_SECONDS = 285.0
 class IvrTransport(Configured):
     """Calls through Asterisk.
 
-    Options: name, url (http://127.0.0.1:8088/ari), username, password; channels, weight, rate, ca_file (for https), app
-    ("smart": one process an application), endpoint ("PJSIP/{number}@kcell"), caller_id, lines (calls at once),
-    ring_seconds, most_seconds (of talk), most_survey_seconds (of a conversation: messaging.channels.conversations),
-    answer_seconds (to wait for a conversation's answer to begin), key_seconds (to wait for a key, or the next one),
-    prompts_at (where Asterisk finds the folder of prompts: a path, or an http address that it fetches them from).
     A conversation asks the database at each turn, and holds no connection to it between.
     """
 

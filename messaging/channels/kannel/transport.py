@@ -28,11 +28,7 @@ _CODING = {"gsm7": "0", "ucs2": "2"}
 
 
 class KannelTransport(HttpTransport):
-    """Hands messages to a Kannel, each in a request of its own, over a few kept-alive connections.
-
-    Options: url (…/cgi-bin/sendsms), username, password, callback_url; sender, smsc, method (post | get), connections,
-    timeout_seconds, ca_file.
-    """
+    """Hands messages to a Kannel, each in a request of its own, over a few kept-alive connections."""
 
     kind = "kannel"
     # A wrong password, a wrong path, a redirect.

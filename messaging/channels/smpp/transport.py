@@ -26,12 +26,7 @@ _MOST_LATE = 10_000  # outcomes kept for whoever asks
 
 
 class SmppTransport(Configured):
-    """Hands messages to an SMSC over one bind, many at a time; keeps its receipts.
-
-    Options: host, port, system_id, password, source; system_type, bind (transceiver | tx_rx), tls, tls_verify, ca_file,
-    window, rate (submit_sm a second), source_ton and source_npi, segmentation (udh | message_payload),
-    user_message_reference, enquire_link_seconds, response_timeout_seconds, throttle_pause_seconds.
-    """
+    """Hands messages to an SMSC over one bind, many at a time; keeps its receipts."""
 
     kind = "smpp"
 

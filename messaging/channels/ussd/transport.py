@@ -62,10 +62,8 @@ class _Ending:
 class UssdPushTransport(HttpTransport):
     """Pushes screens and questions through a gateway, one connection for each dialog under way.
 
-    Options: url; username and password (HTTP Basic), network_id, question_kinds, connections, timeout_seconds (until a
-    screen is acknowledged), question_seconds (until a question is answered), dialog_seconds (all of a conversation),
-    ca_file. Surveys are questions always. A conversation asks the database at each turn, and holds no connection to it
-    between; it takes a connection to the gateway and a place in its batch for as long as it lasts.
+    Surveys are questions always. A conversation asks the database at each turn, and holds no connection to it between;
+    it takes a connection to the gateway and a place in its batch for as long as it lasts.
     """
 
     kind = "ussd"

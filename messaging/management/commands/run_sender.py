@@ -6,12 +6,20 @@ from messaging.sending import processes
 
 
 class Command(BaseCommand):
-    """A process for transports by name, where the worker's turns are not enough."""
+    """A process for transports of a kind, or by name where the worker's turns are not enough.
 
-    help = "Send through the named transports until told to end."
+    Kill it at any point, what it held is swept.
+    """
+
+    help = "Send through the transports of a kind, or through those named, until told to end."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", nargs="+", help="names of transports in TRANSPORTS_FILE")
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("name", nargs="*", default=[], help="names of transports in TRANSPORTS_FILE")
+        which.add_argument("--kind", help="every transport of this kind")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        processes.run(names=set(options["name"]))
+        if options["kind"]:
+            processes.run(kinds={options["kind"]})
+        else:
+            processes.run(names=set(options["name"]))
