@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from core.lib import clock
+from core.lib import clock, keys
 from core.lib.errors import Refusal
 from enrollment.models import Channel, Subscriber
 from messaging.channels.base import Outgoing
@@ -58,7 +58,7 @@ def _cleaned(key: str, state: State | None, is_call: bool) -> str:
         return wording.BACK_KEY if key == _STAR else key.replace(_STAR, " ").strip()
     if state is not None and state.get("takes_text"):
         return key.strip()
-    return key.strip().removesuffix("#").removeprefix(_STAR).strip()
+    return keys.bare(key)
 
 
 def _begin(message: Outgoing, key: str, is_call: bool) -> Turn:

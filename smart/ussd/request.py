@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from core.access.auth import Caller
-from core.lib import gsm
+from core.lib import gsm, keys
 from core.lib.logs import mask_numbers
 from core.lib.msisdn import Msisdn
 
@@ -32,7 +32,7 @@ def parse_code(text: str, more: str = "") -> Code | None:
 
 def split(text: str) -> tuple[str, ...]:
     """Split the `*`-joined segments of a text, whatever stars and hashes a gateway left at its ends."""
-    inner = text.strip().removesuffix("#").removeprefix("*")
+    inner = keys.unframed(text)
     return tuple(segment.strip() for segment in inner.split("*")) if inner else ()
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from core.lib import crypto, statements
+from core.lib import crypto, keys, statements
 from smart.ussd import endings, sessions
 from smart.ussd.request import Code, GatewayRequest, Reply
 from smart.ussd.sessions import Session
@@ -113,8 +113,7 @@ def _new_key(request: GatewayRequest, session: Session) -> str | None:
 
 
 def _clean(key: str, session: Session) -> str:
-    bare = key.strip().removesuffix("#").removeprefix("*").strip()
-    return bare[: _TEXT_LIMIT if session.context.get("takes_text") else _KEY_LIMIT]
+    return keys.bare(key)[: _TEXT_LIMIT if session.context.get("takes_text") else _KEY_LIMIT]
 
 
 def _without_session(request: GatewayRequest, index: bytes, now: datetime) -> Step:

@@ -14,6 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from core.lib import clock
 from core.lib.errors import Refusal
+from core.lib.numbers import whole
 from core.staff.pages import StaffRequest, framed, page
 from core.staff.state_actions import StateAction, refusals_told
 from surveys.models import Question, Survey, Version
@@ -127,12 +128,11 @@ def _changed_rows(written: QuestionDraft, request: StaffRequest) -> int | None:
     if "add" in request.POST:
         return written.add_row()
     if "remove" in request.POST:
-        number = request.POST["remove"]
-        written.remove_row(int(number) if number.isascii() and number.isdigit() else -1)
-        return max(0, min(int(number) if number.isascii() and number.isdigit() else 0, len(written.rows) - 1))
+        number = whole(request.POST["remove"])
+        written.remove_row(-1 if number is None else number)
+        return max(0, min(number or 0, len(written.rows) - 1))
     if "raise" in request.POST:
-        number = request.POST["raise"]
-        place = int(number) if number.isascii() and number.isdigit() else 0
+        place = whole(request.POST["raise"]) or 0
         written.raise_row(place)
         return max(0, min(place, len(written.rows)) - 1)
     if "redraw" in request.POST:

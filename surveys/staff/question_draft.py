@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.lib.languages import LANGUAGES
+from core.lib.numbers import whole
 from surveys.models import Choice, Question
 from surveys.questionnaire import flow, scripts
 from surveys.questionnaire.items import Item
@@ -41,7 +42,7 @@ class QuestionDraft:
         count = str(posted.get("rows", "0"))
         rows = [
             {name: posted.get(f"row-{number}-{name}", "") for name in ("value", *_OF_ROW)}
-            for number in range(min(int(count) if count.isascii() and count.isdigit() else 0, MOST_ROWS))
+            for number in range(min(whole(count) or 0, MOST_ROWS))
         ]
         return cls(place, {name: posted.get(name, "") for name in QuestionForm.base_fields}, rows)
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from core.access import audit
 from core.lib import alphabet, clock
+from core.lib.numbers import whole
 from core.staff.pages import StaffRequest, framed, page
 from enrollment.models import Subscriber, Town
 from surveys.models import Quota, Survey
@@ -75,7 +76,7 @@ def _band(text: str) -> tuple[int | None, int | None]:
         low, high = text[:-1].strip(), ""
     elif not dash:
         high = low
-    ages = [int(part) if part.isascii() and part.isdigit() and int(part) <= OLDEST else None for part in (low, high)]
+    ages = [age if (age := whole(part)) is not None and age <= OLDEST else None for part in (low, high)]
     if ages[0] is None or (high and (ages[1] is None or ages[1] < ages[0])):
         raise forms.ValidationError(_("“%(band)s” is no band of ages: write 18-24 or 35+.") % {"band": text[:20]})
     return ages[0], ages[1]

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from bonuses import lifecycle as bonuses
 from core.lib import astana, clock
+from core.lib.numbers import whole
 from core.staff.pages import StaffRequest, framed, page
 from enrollment.models import Language
 from surveys.fieldwork import lifecycle
@@ -85,7 +86,7 @@ def _gone(request: StaffRequest, survey: Survey, versions: list[Version]) -> dic
 def _begun(request: StaffRequest, now: datetime) -> dict[str, Any]:
     number = request.POST.get("version", "")
     return {
-        "version": int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 0,
+        "version": whole(number) or 0,
         "language": request.POST.get("language", ""),
         "since": now.isoformat(),
         "keys": [],

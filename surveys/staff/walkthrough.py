@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.utils import translation
 
+from core.lib import keys
 from surveys.models import Question, Response
 from surveys.models.questions import END, NOT_ELIGIBLE
 from surveys.questionnaire import flow, wording
@@ -66,7 +67,7 @@ class Walk:
         self.seconds = at
         if self.item is None:
             return
-        bare = key.strip().removesuffix("#").removeprefix("*").strip()
+        bare = keys.bare(key)
         if not self.takes_text:
             bare = bare.partition("*")[0].strip()
         if self.has_more and bare == NEXT_KEY:

@@ -15,6 +15,7 @@ from rest_framework import serializers
 
 from core.access.auth import Caller
 from core.access.models import ApiClient
+from core.lib import keys
 from smart.ussd.dialect import (
     MAX_SESSION_ID,
     ROOT,
@@ -108,7 +109,7 @@ class AfricasTalking(Dialect[dict[str, str]]):
         code = parse_code(fields["serviceCode"])
         if code is None:
             raise BadRequest(serviceCode="A code such as *555# is required.")
-        text = fields["text"].strip().removesuffix("#").removeprefix("*")
+        text = keys.unframed(fields["text"])
         return GatewayRequest(
             caller=caller,
             session_id=fields["sessionId"],

@@ -43,7 +43,7 @@ ROWS = [
     Mutant(
         "J2",
         "smart/ussd/dialects/africastalking.py",
-        'text = fields["text"].strip().removesuffix("#").removeprefix("*")',
+        'text = keys.unframed(fields["text"])',
         'text = fields["text"].strip()',
         f"{_AFRICASTALKING}test_a_direct_dial_is_understood_however_it_is_spelled",
     ),
