@@ -6,7 +6,6 @@ names every variable; tests/test_settings.py keeps the two equal.
 """
 
 import tomllib
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from messaging.channels.kind import kinds
+from smart.jobs import JOBS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -425,34 +425,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 CELERY_TIMEZONE = "Asia/Almaty"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# What beat rings for, and how often. Tasks decide from `now` whether their hour has come (core.jobs).
-SCHEDULE = {
-    "make-partitions": {"task": "smart.tasks.make_partitions", "every": timedelta(minutes=30)},
-    "issue-month": {"task": "smart.tasks.issue_month", "every": timedelta(minutes=1)},
-    "expire-grants": {"task": "smart.tasks.expire_grants", "every": timedelta(minutes=1)},
-    "end-lost-memberships": {"task": "smart.tasks.end_lost_memberships", "every": timedelta(minutes=5)},
-    "file-dials": {"task": "smart.tasks.file_dials", "every": timedelta(minutes=1)},
-    "forget-sign-ins": {"task": "smart.tasks.forget_sign_ins", "every": timedelta(hours=6)},
-    "forget-nonces": {"task": "smart.tasks.forget_nonces", "every": timedelta(minutes=5)},
-    "send-messages": {"task": "smart.tasks.send_messages", "every": timedelta(seconds=5), "queue": "messages"},
-    "sweep-messages": {"task": "smart.tasks.sweep_messages", "every": timedelta(seconds=10)},
-    "end-messages": {"task": "smart.tasks.end_messages", "every": timedelta(minutes=5)},
-    "feed-campaigns": {"task": "smart.tasks.feed_campaigns", "every": timedelta(seconds=10)},
-    "feed-surveys": {"task": "smart.tasks.feed_surveys", "every": timedelta(seconds=10)},
-    "end-offers": {"task": "smart.tasks.end_offers", "every": timedelta(minutes=10)},
-    "publish-results": {"task": "smart.tasks.publish_results", "every": timedelta(minutes=5)},
-    "publish-survey-results": {"task": "smart.tasks.publish_survey_results", "every": timedelta(minutes=5)},
-    "issue-statements": {"task": "smart.tasks.issue_statements", "every": timedelta(hours=1)},
-    "drop-old-messages": {"task": "smart.tasks.drop_old_messages", "every": timedelta(hours=6)},
-    "forget-prompts": {"task": "smart.tasks.forget_prompts", "every": timedelta(days=1)},
-    "announce-bonuses": {"task": "smart.tasks.announce_bonuses", "every": timedelta(minutes=1)},
-    "announce-lapses": {"task": "smart.tasks.announce_lapses", "every": timedelta(minutes=10)},
-    "resume-imports": {"task": "smart.tasks.resume_imports", "every": timedelta(seconds=10), "queue": "imports"},
-    "read-uploads": {"task": "smart.tasks.read_uploads", "every": timedelta(seconds=5), "queue": "imports"},
-    "make-survey-files": {"task": "smart.tasks.make_survey_files", "every": timedelta(seconds=2), "queue": "imports"},
-}
-
-CELERY_TASK_ROUTES = {entry["task"]: {"queue": entry.get("queue", "smart")} for entry in SCHEDULE.values()}
+SCHEDULE = {f"smart.tasks.{name}": job for name, job in JOBS.items()}
+CELERY_TASK_ROUTES = {task: {"queue": job.queue} for task, job in SCHEDULE.items()}
 
 # The programme (rules are data in the database; these are the operator's facts and policies)
 HOME_MCC = "401"  # Kazakhstan: B4

@@ -4,14 +4,14 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from core.jobs.models import JobRun
-from core.jobs.names import NAMES
+from core.jobs.names import names
 from core.staff.admin import ReadOnlyAdmin, WordsFilter
 
 
 class JobFilter(WordsFilter):
     """By the job, in words."""
 
-    title, parameter_name, words = _("job"), "name", NAMES
+    title, parameter_name, words = _("job"), "name", names()
 
 
 @admin.register(JobRun)

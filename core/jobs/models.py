@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from core.jobs.names import NAMES
+from core.jobs.names import names
 from core.staff import dates
 
 
@@ -48,7 +48,7 @@ class JobRun(models.Model):
     @property
     def name_in_words(self) -> str:
         """What the job does, as people read it."""
-        return str(NAMES.get(self.name, self.name))
+        return str(names().get(self.name, self.name))
 
     @property
     def slot_in_words(self) -> str:

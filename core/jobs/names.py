@@ -1,14 +1,9 @@
 """The periodic jobs that keep slots, in words."""
 
-from django.utils.translation import gettext_lazy as _
+from django.conf import settings
+from django.utils.functional import Promise
 
-NAMES = {
-    "issue_month": _("issue the month's bonuses"),
-    "end_lost_memberships": _("end memberships of lost lines"),
-    "publish_results": _("publish results to partners"),
-    "publish_survey_results": _("publish survey results to sponsors"),
-    "issue_statements": _("write partners' statements"),
-    "expire": _("lapse bonuses"),
-    "announce_month": _("announce the month's bonuses"),
-    "announce_lapses": _("announce what lapses tomorrow"),
-}
+
+def names() -> dict[str, str | Promise]:
+    """What each does, by its name in JobRun."""
+    return {job.run.name: job.run.words for job in settings.SCHEDULE.values() if job.run}

@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from celery import current_app
 from django.utils import translation
 
+from core.jobs.job import Job
 from enrollment.audience import registry
 from enrollment.audience.condition import Choice, Condition, Number
 from messaging import kinds
 from messaging.channels.kind import COMMON, Option, TransportKind
 from messaging.channels.kind import kinds as transport_kinds
 from messaging.service_message import ServiceMessage
+from smart.jobs import JOBS
 from smart.local import handset
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference.md"
@@ -33,6 +36,7 @@ def page() -> str:
         _TRANSPORTS,
         _options(COMMON),
         *(transport_section(name, kind) for name, kind in _transports()),
+        _table("Periodic jobs", ("task", "does", "rung for every", "queue", "done once for"), _jobs()),
     ]
     return "\n".join(sections)
 
@@ -103,3 +107,15 @@ def _options(options: Mapping[str, Option]) -> str:
 
 def _toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else json.dumps(value, ensure_ascii=False)
+
+
+def _jobs() -> Iterable[tuple[str, ...]]:
+    for name, job in JOBS.items():
+        yield job_row(name, job)
+
+
+def job_row(name: str, job: Job) -> tuple[str, str, str, str, str]:
+    """What the page says of a periodic job."""
+    described = (current_app.tasks[f"smart.tasks.{name}"].__doc__ or "").partition("\n")[0]
+    slot = f"{job.run.slot} (`{job.run.name}`)" if job.run else "nothing: it may run any number of times"
+    return f"`{name}`", described, str(job.every), job.queue, slot
