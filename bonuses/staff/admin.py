@@ -153,10 +153,8 @@ class DebitAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("service"))
     def paid_for(self, debit: Debit) -> str:
-        """In words."""
         return debit.service_in_words
 
     @admin.display(description=_("refusal"))
     def refused(self, debit: Debit) -> str:
-        """In words."""
         return debit.refusal_in_words

@@ -121,5 +121,4 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("action"), ordering="action")
     def action_said(self, event: AuditEvent) -> str:
-        """In words."""
         return event.action_in_words

@@ -25,10 +25,8 @@ class JobRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("slot"), ordering="slot")
     def told_slot(self, run: JobRun) -> str:
-        """In words."""
         return run.slot_in_words
 
     @admin.display(description=_("job"), ordering="name")
     def job(self, run: JobRun) -> str:
-        """In words."""
         return run.name_in_words
