@@ -146,7 +146,6 @@ def _keys(item: Item) -> Keys:
 
 
 def _said(text: str, state: State, is_call: bool) -> Turn:
-    """Last words."""
     if is_call:
         return Turn(text)
     return _paged(wording.cut(text, translation.get_language() or "ru"), state)

@@ -13,6 +13,7 @@ TWICE = {
     "Command": "Django finds a management command by it",
     "Choice": "of a question, and of an audience condition: each is the word of its field",
     "Invitation": "tables: of a partner's person, and to a survey",
+    "Option": "a questionnaire's, as a plain value, and a transport's line in TRANSPORTS_FILE",
     "PublishedResult": "tables: of a campaign's offer, and of a survey",
     "ReasonForm": "a form with one field; the pages share nothing else",
 }

@@ -110,8 +110,6 @@ class UploadsView(UploadView):
 
 
 class UploadedView(UploadView):
-    """One upload."""
-
     @extend_schema(
         operation_id="partner_upload_status",
         summary="See what was understood of a file",

@@ -132,8 +132,6 @@ class OffersView(PartnerView):
 
 
 class OfferView(PartnerView):
-    """One offer."""
-
     @extend_schema(
         operation_id="partner_offer",
         summary="Read an offer",

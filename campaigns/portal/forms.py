@@ -169,8 +169,6 @@ class InvitationForm(forms.Form):
 
 
 class RoleForm(forms.Form):
-    """Another role."""
-
     role = forms.ChoiceField(label=_("Role"), choices=PartnerMember.Role.choices)
 
 

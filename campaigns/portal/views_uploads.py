@@ -100,7 +100,6 @@ def confirm(request: PortalRequest, pk: int) -> HttpResponse:
 @require_POST
 @access.page(access.EDITORS)
 def discard(request: PortalRequest, pk: int) -> HttpResponse:
-    """Drop it."""
     upload = access.own(request, Upload.objects.all(), pk)
     try:
         uploads.discard(upload=upload, by=request.by, now=clock.now())

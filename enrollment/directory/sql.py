@@ -26,7 +26,6 @@ def create_staging(import_id: int) -> None:
 
 
 def drop_staging(import_id: int) -> None:
-    """Drop it."""
     _run(f"DROP TABLE IF EXISTS {staging_table(import_id)}")
 
 

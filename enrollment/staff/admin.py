@@ -36,8 +36,6 @@ _LIKE_A_NUMBER = re.compile("[0-9]{9,15}")  # an id is shorter; a number is no l
 
 @admin.register(Region)
 class RegionAdmin(ReadOnlyAdmin):
-    """Shipped data."""
-
     list_display = ["code", "name_kk", "name_ru", "name_en"]
 
 
@@ -75,7 +73,6 @@ class SubscriberAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("number"))
     def masked_msisdn(self, subscriber: Subscriber) -> str:
-        """Masked."""
         return subscriber.masked_msisdn
 
 
@@ -219,11 +216,9 @@ class SavedAudienceAdmin(ModelAdmin):
     ordering = ["name"]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Built there."""
         return redirect("audiences:new")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Changed there."""
         return redirect("audiences:one", subject(self, request, object_id).pk)

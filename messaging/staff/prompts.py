@@ -95,7 +95,6 @@ class IvrPromptAdmin(ModelAdmin):
         return f"{prompt.duration_ms / 1000:.1f}"
 
     def save_model(self, request: HttpRequest, obj: IvrPrompt, form: PromptForm, change: bool) -> None:
-        """Publish it."""
         sounds.publish(obj, recording=form.cleaned_data["recording"], by=actor(request), now=clock.now())
 
     def delete_model(self, request: HttpRequest, obj: IvrPrompt) -> None:

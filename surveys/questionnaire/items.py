@@ -24,8 +24,6 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question."""
-
     id: int
     code: str
     kind: str

@@ -33,7 +33,6 @@ class Asked:
 
     @property
     def code(self) -> str:
-        """Its code."""
         return self.item.code
 
     @property

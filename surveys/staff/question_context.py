@@ -72,7 +72,6 @@ class Place:
 
     @cached_property
     def interests(self) -> list[tuple[str, str]]:
-        """Every interest."""
         found = [(str(interest.pk), str(interest)) for interest in Interest.objects.all()]
         return [("", "—"), *sorted(found, key=lambda choice: alphabet.place(choice[1]))]
 

@@ -13,7 +13,6 @@ class Pulse:
         self.is_suspect = False  # an answer is overdue: write nothing more into what may be a black hole
 
     def heard(self, now: float) -> None:
-        """Something came."""
         self._heard_at = now
         self._enquired_at, self.is_suspect = None, False
 

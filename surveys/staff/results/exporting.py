@@ -78,7 +78,6 @@ def progress(request: StaffRequest, survey_id: int, export_id: int) -> HttpRespo
 @page(SEE)
 @require_safe
 def fetch(request: StaffRequest, survey_id: int, export_id: int) -> Any:
-    """The file."""
     export = _export(survey_id, export_id)
     if export.state != Export.State.DONE:
         raise Http404

@@ -13,7 +13,6 @@ class Command(BaseCommand):
     help = "Load the demo base, the demo accounts and the simulator's API clients unless they are there."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Load."""
         now = clock.now()
         bonuses.make_partitions(now=now)
         try:
