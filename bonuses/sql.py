@@ -17,11 +17,13 @@ EXISTS (SELECT FROM bonuses_grant g WHERE g.month = {month} AND g.subscriber_id 
 # Both bear the instant the bonus was due, not the instant of the run: a late beat changes nothing.
 _ISSUE = """
 WITH due AS (
+    -- Members now; who joined within the month is due from then on.
     SELECT m.subscriber_id, GREATEST(m.joined_at, %(start)s) AS at
     FROM enrollment_membership m
     WHERE m.left_at IS NULL AND m.joined_at <= %(now)s
       AND m.subscriber_id >= %(first)s AND m.subscriber_id < %(after)s
 ), issued AS (
+    -- The unique index refuses a second one a month, whoever issued the first (B3).
     INSERT INTO bonuses_grant
         (month, subscriber_id, kind, source, terms_id, units, remaining, state, issued_at, activate_by)
     SELECT %(month)s, subscriber_id, 'monthly', '', %(terms)s, %(units)s, %(units)s, 'waiting', at,
@@ -30,11 +32,13 @@ WITH due AS (
     ON CONFLICT (subscriber_id, month, kind, source) DO NOTHING
     RETURNING id, subscriber_id, issued_at
 ), superseded AS (
+    -- What waits from before is cancelled when the month begins (B6).
     UPDATE bonuses_grant g SET state = 'cancelled', remaining = 0, closed_at = GREATEST(%(start)s, g.issued_at)
     WHERE g.subscriber_id >= %(first)s AND g.subscriber_id < %(after)s
       AND g.month >= %(oldest)s AND g.month < %(month)s AND g.kind = 'monthly' AND g.state = 'waiting'
     RETURNING g.id, g.month, g.subscriber_id, g.units, g.closed_at
 ), entries AS (
+    -- Every movement of units is a line of the ledger.
     INSERT INTO bonuses_ledgerentry (month, grant_id, subscriber_id, kind, units, at, key, reason)
     SELECT %(month)s, id, subscriber_id, 'issue', %(units)s, issued_at, 'issue', '' FROM issued
     UNION ALL
@@ -68,6 +72,7 @@ def issue_month(*, month: date, terms_id: int, units: int, days: int, first: int
 # SKIP LOCKED: a grant under debit or forfeiture is looked at again by the next sweep.
 _EXPIRE = """
 WITH over AS (
+    -- By the index of lapses, in its order.
     SELECT id, month, subscriber_id, remaining, expires_at AS at FROM bonuses_grant
     WHERE month >= %(oldest)s AND expires_at > %(since)s AND expires_at <= %(now)s AND state = 'active'
     ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
@@ -109,17 +114,20 @@ def cancel_overdue(*, since: datetime, now: datetime, limit: int) -> int:
 # Take what is left of people's grants. What time has taken already (lapsed, not swept yet) is expired, not forfeited.
 _FORFEIT = """
 WITH open AS (
+    -- In order of ids, as everybody locks grants: two who did it otherwise would wait for each other.
     SELECT id, month, subscriber_id, state, remaining, COALESCE(expires_at, activate_by) AS over_at,
            COALESCE(expires_at, activate_by) <= %(now)s AS is_over
     FROM bonuses_grant
     WHERE subscriber_id = ANY(%(subscribers)s) AND state IN ('waiting', 'active')
     ORDER BY id FOR UPDATE
 ), closed AS (
+    -- What time has taken keeps time's instant and reason.
     UPDATE bonuses_grant g
     SET remaining = 0, closed_at = CASE WHEN is_over THEN over_at ELSE GREATEST(%(now)s, g.issued_at) END,
         state = CASE WHEN NOT is_over THEN 'forfeited' WHEN open.state = 'active' THEN 'expired' ELSE 'cancelled' END
     FROM open WHERE g.month = open.month AND g.id = open.id
 ), entries AS (
+    -- A grant of which nothing is left moves no units.
     INSERT INTO bonuses_ledgerentry (month, grant_id, subscriber_id, kind, units, at, key, reason)
     SELECT month, id, subscriber_id,
            CASE WHEN is_over THEN 'expire' ELSE 'forfeit' END, remaining,

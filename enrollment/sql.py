@@ -25,6 +25,7 @@ def consent_bit(of: str) -> str:
 
 _END_LOST = f"""
 WITH lost AS (
+    -- Open memberships of lines that are lost, and why: the first reason that is true.
     SELECT m.id, m.subscriber_id, m.consents,
            CASE WHEN s.ended_at IS NOT NULL THEN 'recycled'
                 WHEN s.line_status = 'terminated' THEN 'terminated'
@@ -33,11 +34,13 @@ WITH lost AS (
     FROM enrollment_membership m JOIN enrollment_subscriber s ON s.id = m.subscriber_id
     WHERE m.left_at IS NULL AND m.subscriber_id >= %(first)s AND m.subscriber_id < %(after)s AND {LINE_IS_LOST}
 ), ended AS (
+    -- A clock that is behind must not let anybody leave before joining.
     UPDATE enrollment_membership m
     SET left_at = GREATEST(%(now)s, m.joined_at), left_by = %(by)s, left_reason = lost.reason, consents = 0
     FROM lost WHERE m.id = lost.id
     RETURNING m.id
 ), withdrawn AS (
+    -- Each consent that was held is withdrawn by a record of its own (J3).
     INSERT INTO enrollment_consentevent
         (subscriber_id, membership_id, purpose, channel, action, at, by, session, key, language, digest)
     SELECT lost.subscriber_id, lost.id, p.purpose, p.channel, 'withdrawn', %(now)s, %(by)s, '', '', '', ''

@@ -60,15 +60,24 @@ offered AS MATERIALIZED (
                text_language, text, encoding, segments, consents, rates)
 )
 """
+
+
 # How many rows a WITH query has is anybody's guess to the planner, and it guesses one: joining two of them took a
 # loop over their product. What cannot be turned into a join is looked up in a hash, and takers and codes are grouped.
-_PLACED = "({who} IN (SELECT subscriber_id FROM placed)) IS TRUE"
-_PLACE = f"""
+def _is_placed(who: str) -> str:
+    return f"({who} IN (SELECT subscriber_id FROM placed)) IS TRUE"
+
+
+def _placing(people: str) -> str:
+    """WITH queries that place `people`, a FROM clause of members with offers `b`; `to_send` are their messages."""
+    return f"""
 {_VARIANTS}, best AS MATERIALIZED (
+    -- Each member's offer, and whether he is held out; in order of ids, so that a limit ends where the next begins.
     SELECT s.id AS subscriber_id, {HOLDOUT_DRAW} < %(holdout)s AS is_held_out, b.*
-    {{people}}
+    {people}
     ORDER BY s.id LIMIT %(limit)s
 ), coded AS MATERIALIZED (
+    -- The n-th taker of an offer's codes gets its n-th free code.
     SELECT max(id) AS id, max(code) AS code, max(subscriber_id) AS subscriber_id FROM (
         SELECT offer_id, row_number() OVER (PARTITION BY offer_id ORDER BY subscriber_id) AS place,
                NULL::bigint AS id, NULL AS code, subscriber_id
@@ -80,26 +89,32 @@ _PLACE = f"""
                             WHERE offer_id = o.offer_id AND subscriber_id IS NULL ORDER BY id LIMIT o.wanted) f
     ) taker_and_code GROUP BY offer_id, place HAVING max(id) IS NOT NULL AND max(subscriber_id) IS NOT NULL
 ), served AS MATERIALIZED (
+    -- When codes run out nobody gets an offer without one.
     SELECT best.*, coded.code FROM best LEFT JOIN coded USING (subscriber_id)
     WHERE best.is_held_out OR NOT best.is_unique OR coded.code IS NOT NULL
 ), placed AS (
+    -- Whoever is placed already, by a run that was killed or is under way, is left alone.
     INSERT INTO campaigns_placement (campaign_id, subscriber_id, variant_id, offer_id, placed_at, score, is_explored)
     SELECT %(campaign)s, subscriber_id, CASE WHEN NOT is_held_out THEN variant_id END,
            CASE WHEN NOT is_held_out THEN offer_id END, %(now)s, score, is_explored
     FROM served
     ON CONFLICT (campaign_id, subscriber_id) DO NOTHING RETURNING subscriber_id
 ), given AS (
+    -- A code belongs to the member from here on.
     UPDATE campaigns_promocode c SET subscriber_id = coded.subscriber_id, campaign_id = %(campaign)s, given_at = %(now)s
-    FROM coded WHERE c.id = coded.id AND {_PLACED.format(who="coded.subscriber_id")}
+    FROM coded WHERE c.id = coded.id AND {_is_placed("coded.subscriber_id")}
 ), to_send AS (
-    SELECT subscriber_id, channel, replace(text, '{{{{code}}}}', COALESCE(code, '')) AS text, text_language AS language,
+    -- The message of each who is not held out, with the reason for this offer as it will be explained.
+    SELECT subscriber_id, channel, replace(text, '{{code}}', COALESCE(code, '')) AS text, text_language AS language,
            encoding, segments, not_after,
            concat_ws(' ', 'offer', 'offer=' || offer_id, CASE WHEN is_explored THEN 'chance' END,
                CASE WHEN shares_interest THEN 'interest' END, CASE WHEN is_in_town THEN 'town' END,
                'rate=' || round(rate::numeric, 4)) AS reason
-    FROM served WHERE NOT is_held_out AND {_PLACED.format(who="subscriber_id")}
+    FROM served WHERE NOT is_held_out AND {_is_placed("subscriber_id")}
 )
 """
+
+
 _SCORE = f"""
 (r.rate * (1 + {scoring.INTEREST_WEIGHT} * (s.interests & v.interests <> 0)::int
              + {scoring.TOWN_WEIGHT} * (v.towns <> '{{}}')::int))
@@ -189,7 +204,7 @@ def place(*, campaign: Campaign, first: int, after: int, limit: int, now: dateti
     assert campaign.stream is not None
     built = outbox.put_chosen(
         stream=campaign.stream,
-        chosen=_PLACE.format(people=people.sql),
+        chosen=_placing(people.sql),
         source="to_send",
         given=given,
         campaign=campaign.pk,

@@ -76,19 +76,23 @@ class Figures:
 # One pass over the month's messages; what is grouped many ways afterwards is a few thousand cells.
 _FIGURES = """
 WITH said AS MATERIALIZED (
+    -- What became of each message.
     SELECT subscriber_id, state, why, language, channel,
            COALESCE(submitted_at, CASE WHEN state = 'delivered' THEN ended_at END) AS sent_at,
            CASE WHEN state = 'delivered' THEN extract(hour FROM ended_at AT TIME ZONE 'Asia/Almaty')::int END AS hour
     FROM messaging_message
     WHERE campaign = %(campaign)s AND message_class = 'offer' AND month BETWEEN %(first)s AND %(last)s
 ), gone AS MATERIALIZED (
+    -- Who left by their own wish soon after.
     SELECT DISTINCT l.subscriber_id FROM said JOIN enrollment_membership l USING (subscriber_id)
     WHERE l.left_reason = 'opt_out' AND l.left_at >= said.sent_at AND l.left_at < said.sent_at + %(within)s
       AND l.left_at >= %(since)s
 ), took AS MATERIALIZED (
+    -- Who redeemed, and how often.
     SELECT subscriber_id, count(*) AS times FROM campaigns_redemption
     WHERE campaign_id = %(campaign)s AND subscriber_id IS NOT NULL GROUP BY 1
 ), cells AS MATERIALIZED (
+    -- Everything counted once by every part; from here on a few thousand rows.
     SELECT p.offer_id AS offer, p.variant_id AS variant, s.town_id AS town, said.hour, said.language, said.channel,
            COALESCE(said.state, '') AS state, COALESCE(said.why, '') AS why, count(*) AS n,
            count(gone.subscriber_id) AS gone, count(took.subscriber_id) AS took, sum(COALESCE(took.times, 0)) AS times

@@ -13,6 +13,7 @@ RUNG = ("busy", "no_answer")
 # What a hand-over came to. A sender that was swept meanwhile changes nothing, but for what clears up an unknown.
 _MARK = """
 WITH told AS (
+    -- What the network said of each message; one that rang often enough is given up (M9).
     SELECT t.*, t.verdict = 'retry' AND t.error = ANY(%(rung)s) AND %(most_rings)s <= 1 + (
         SELECT count(*) FROM messaging_attempt a
         WHERE a.month = t.month AND a.message_id = t.id AND a.outcome = 'retry' AND a.error = ANY(%(rung)s)
@@ -21,6 +22,7 @@ WITH told AS (
         %(answers)s::text[], %(retries)s::float8[], %(finals)s::bool[], %(valid)s::timestamptz[])
         AS t (month, id, verdict, error, answer, retry_after, is_final, valid_until)
 ), moved AS (
+    -- The message goes on. Only under our fence: who was swept meanwhile may still clear up an unknown, nothing else.
     UPDATE messaging_message m SET
         state = CASE t.verdict
             WHEN 'accepted' THEN CASE WHEN t.is_final THEN 'delivered' ELSE 'submitted' END
@@ -47,9 +49,11 @@ WITH told AS (
       AND (m.state || '' = 'claimed' OR (m.state || '' = 'unknown' AND t.verdict = 'accepted'))
     RETURNING m.subscriber_id, m.message_class, t.verdict
 ), tried AS (
+    -- The attempt says how it ended, whoever holds the message now.
     UPDATE messaging_attempt a SET outcome = t.verdict, error = t.error, answer = t.answer, ended_at = %(now)s
     FROM told t WHERE a.month = t.month AND a.message_id = t.id AND a.fence = %(fence)s
 ), returned AS (
+    -- What the network surely did not take counts against no cap (M4, M5).
     UPDATE messaging_contact c SET
         offers = c.offers - (message_class = 'offer')::int, surveys = c.surveys - (message_class = 'survey')::int,
         offers_on_day = c.offers_on_day - (message_class = 'offer' AND c.day = %(today)s AND c.offers_on_day > 0)::int

@@ -12,9 +12,11 @@ from messaging.sql.statements import GATE_LOCK_SPACE, array, rows
 
 _GATE = f"""
 WITH clock AS MATERIALIZED (
+    -- One instant for all: now() would be the transaction's start, minutes old behind a lock.
     SELECT clock_timestamp() + %(ahead)s AS now, {MAY_SEND} AS may_send,
            (SELECT is_paused FROM messaging_sendingpolicy) AS is_paused
 ), asked AS (
+    -- What bars each message by itself; the first reason counts. No answer of the policy is a pause.
     SELECT m.month, m.id, m.subscriber_id, m.message_class, m.kind, m.channel, m.not_after, m.not_before, m.attempts,
            m.text, m.language, m.encoding, m.segments, st.is_carried OR m.message_class = 'service' AS is_carried,
            clock.now, (clock.now AT TIME ZONE 'Asia/Almaty')::date AS today, s.msisdn,
@@ -40,6 +42,7 @@ WITH clock AS MATERIALIZED (
     CROSS JOIN clock
     WHERE m.fence = %(fence)s AND m.state || '' = 'claimed'  -- by key: the index of open messages is full of dead rows
 ), judged AS (
+    -- The hour (M1), and one message of each kind a member at a time: the contact's row cannot be raised twice here.
     SELECT *,
            CASE WHEN in_window THEN LEAST(not_after, %(closes)s)
                 ELSE LEAST(not_after, now + %(answer_for)s) END AS valid_until,
@@ -52,6 +55,8 @@ WITH clock AS MATERIALIZED (
                 ELSE '' END AS why
     FROM asked
 ), counted AS (
+    -- Caps (M4, M5): a row is raised only below its limit, and its lock makes two senders take turns. In order of
+    -- members, else two gates would wait for each other.
     INSERT INTO messaging_contact AS c (subscriber_id, month, offers, surveys, day, offers_on_day)
     SELECT subscriber_id, date_trunc('month', today)::date, (message_class = 'offer')::int,
            (message_class = 'survey')::int, today, (message_class = 'offer')::int
@@ -66,6 +71,7 @@ WITH clock AS MATERIALIZED (
        OR (EXCLUDED.surveys = 1 AND (c.month <> EXCLUDED.month OR c.surveys < %(surveys_a_month)s))
     RETURNING c.subscriber_id
 ), ruled AS (
+    -- Whoever was not counted had reached a cap: which one.
     SELECT j.*, CASE
         WHEN j.why <> '' OR j.message_class = 'service' OR j.subscriber_id IN (SELECT subscriber_id FROM counted)
             THEN j.why
@@ -74,11 +80,13 @@ WITH clock AS MATERIALIZED (
         ELSE 'cap_day' END AS verdict
     FROM judged j LEFT JOIN messaging_contact c USING (subscriber_id)
 ), tries AS (
+    -- The attempt is written before the network hears of it: what a crash leaves uncertain has one.
     INSERT INTO messaging_attempt
         (month, message_id, number, fence, transport, gated_at, valid_until, outcome, error, answer)
     SELECT month, id, attempts + 1, %(fence)s, %(transport)s, now, valid_until, '', '', ''
     FROM ruled WHERE verdict = ''
 ), put_off AS (
+    -- The others wait for the day or hour that suits them, or end.
     UPDATE messaging_message m
     SET lease_until = NULL, why = r.verdict, state = r.state,
         not_before = CASE WHEN r.state = 'waiting' THEN r.again ELSE m.not_before END,

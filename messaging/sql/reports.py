@@ -20,9 +20,11 @@ WITH fresh AS MATERIALIZED (
     WHERE r.matched_at IS NULL AND r.received_at > %(since)s AND r.received_at <= %(now)s
     ORDER BY r.received_at LIMIT %(limit)s FOR UPDATE OF r SKIP LOCKED
 ), noted AS (
+    -- A receipt is matched once.
     UPDATE messaging_receipt r SET matched_at = %(now)s, message_id = f.message_id, message_month = f.message_month
     FROM fresh f WHERE r.month = f.month AND r.id = f.id
 ), parts AS (
+    -- Of a text in several parts each has its name; the whole is judged by all of them below.
     UPDATE messaging_networkid n SET status = f.status
     FROM (SELECT DISTINCT ON (message_month, network_id, transport) * FROM fresh
           WHERE is_part AND status <> 'underway' ORDER BY message_month, network_id, transport, id) f
@@ -37,6 +39,7 @@ WITH told AS (
     FROM unnest(%(months)s::date[], %(ids)s::bigint[], %(statuses)s::text[]) AS t (month, id, status)
     GROUP BY 1, 2
 ), known AS (
+    -- A receipt of a part says nothing yet: delivered when all parts are, undelivered when one is.
     SELECT told.month, told.id, CASE WHEN told.status <> '' THEN told.status
         WHEN n.undelivered THEN 'undelivered' WHEN n.delivered THEN 'delivered' ELSE '' END AS status
     FROM told LEFT JOIN LATERAL (

@@ -8,14 +8,17 @@ from messaging.sql.statements import GATE_LOCK_SPACE, count, oldest_month, rows
 # A sender died or hangs: its lease is over. Without an attempt nothing was handed over; with one nobody can say.
 _SWEEP = """
 WITH over AS MATERIALIZED (
+    -- Claims whose lease is over; locked ones are being marked just now.
     SELECT m.month, m.id, m.fence, m.message_class, m.attempts, m.not_after FROM messaging_message m
     WHERE m.state = 'claimed' AND m.lease_until <= %(now)s AND m.month >= %(oldest)s
     LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), known AS (
+    -- An attempt under the claim's fence means that a network may have it (M9).
     SELECT over.*, a.id IS NOT NULL AS was_tried, a.valid_until,
            a.id IS NULL OR (over.message_class = 'service' AND over.attempts = 0) AS may_go
     FROM over LEFT JOIN messaging_attempt a ON a.month = over.month AND a.message_id = over.id AND a.fence = over.fence
 ), tried AS (
+    -- Nobody will say how it ended.
     UPDATE messaging_attempt a SET outcome = 'uncertain', ended_at = %(now)s
     FROM known k WHERE k.was_tried AND a.month = k.month AND a.message_id = k.id AND a.fence = k.fence
 )
@@ -41,6 +44,7 @@ FROM over WHERE m.month = over.month AND m.id = over.id
 # could not be cancelled then.
 _END_WAITING = """
 WITH over AS MATERIALIZED (
+    -- What waits beyond its time, its day or its reader's membership.
     SELECT m.month, m.id, m.not_after <= %(now)s AS is_over, mem.id IS NULL AND m.why <> '' AS has_left
     FROM messaging_message m
     JOIN messaging_stream s ON s.id = m.stream_id

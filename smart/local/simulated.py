@@ -70,11 +70,13 @@ def give_interests(*, first: int, after: int, share: float = 0.2) -> None:
 
 _JOIN = """
 WITH chosen AS (
+    -- Subscribers who may join (J1) and never did.
     SELECT s.id, s.language FROM enrollment_subscriber s
     WHERE s.brand = 'activ' AND s.line_status = 'active' AND s.ended_at IS NULL AND s.id >= %(first)s
       AND NOT EXISTS (SELECT FROM enrollment_membership m WHERE m.subscriber_id = s.id)
     ORDER BY s.id LIMIT %(count)s
 ), joined AS (
+    -- Spread over an hour, so that not all have the same instant.
     INSERT INTO enrollment_membership (subscriber_id, joined_at, joined_by, consents, left_by, left_reason)
     SELECT id, %(at)s - (id %% 3600) * interval '1 second', 'ussd:demo', %(all)s, '', '' FROM chosen
     RETURNING id, subscriber_id, joined_at

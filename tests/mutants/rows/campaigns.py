@@ -28,8 +28,8 @@ ROWS = [
     Mutant(
         "M7",
         "campaigns/campaign/allocation.py",
-        "    FROM served WHERE NOT is_held_out AND {_PLACED",
-        "    FROM served WHERE {_PLACED",
+        "    FROM served WHERE NOT is_held_out AND {_is_placed",
+        "    FROM served WHERE {_is_placed",
         f"{_CAMPAIGNS}test_the_holdout_is_placed_and_gets_nothing",
     ),
     Mutant(
