@@ -42,6 +42,7 @@ JOBS = {
         every=timedelta(hours=1),
         run=Run("issue_statements", _("write partners' statements"), slot="the Astana month before"),
     ),
+    "lapse_proposals": Job(every=timedelta(minutes=1)),
     "drop_old_messages": Job(every=timedelta(hours=6)),
     "forget_prompts": Job(every=timedelta(days=1)),
     "announce_bonuses": Job(

@@ -6,6 +6,7 @@ names every variable; tests/test_settings.py keeps the two equal.
 """
 
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,6 +68,13 @@ def kept_months(count: int) -> int:
     """Messages live for up to three months: fewer would drop what is still to be answered for."""
     if count < 0 or 0 < count < 3:
         raise ImproperlyConfigured(f"MESSAGES_KEPT_MONTHS={count}: 0 (for good), or 3 and more")
+    return count
+
+
+def proposal_days(count: int) -> int:
+    """A proposal lapses; one that lapsed at once could never be confirmed."""
+    if count < 1:
+        raise ImproperlyConfigured(f"PROPOSAL_DAYS={count}: 1 and more")
     return count
 
 
@@ -463,5 +471,6 @@ TRANSPORTS = transports(TRANSPORTS_FILE, known=set(TRANSPORT_KINDS)) or (
 )
 # What a reader may answer at once, in the same USSD dialog or call, by class (messaging.channels.conversations).
 CONVERSATIONS = {"survey": "smart.survey_dialogs.converse"}
+PROPOSAL_LIFE = timedelta(days=proposal_days(env.int("PROPOSAL_DAYS", default=3)))  # for a second person to decide
 MESSAGES_KEPT_MONTHS = kept_months(env.int("MESSAGES_KEPT_MONTHS", default=13))  # before this one; 0: for good
 SENDING_SITE = env.str("SENDING_SITE", default="local" if LOCAL else "")  # tells a copy of this installation from it

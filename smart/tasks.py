@@ -8,7 +8,7 @@ from campaigns.campaign import lifecycle as launching
 from campaigns.offers import approval
 from campaigns.offers.uploads import operations as uploads
 from campaigns.results import publishing, statement
-from core.access import auth
+from core.access import auth, proposals
 from core.jobs import operations as jobs
 from core.lib import clock, partitions
 from core.lib.astana import month_of
@@ -162,3 +162,9 @@ def make_survey_files() -> int:
 def issue_statements() -> int | None:
     """Issue last month's statements to partners."""
     return statement.issue_monthly(now=clock.now())
+
+
+@shared_task
+def lapse_proposals() -> int:
+    """End proposed changes that nobody decided in time."""
+    return proposals.lapse(now=clock.now())

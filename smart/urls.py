@@ -38,6 +38,7 @@ urlpatterns = [
     path("admin/survey/<int:survey_id>/results/", include("surveys.staff.results.urls")),
     path("admin/survey/", include("surveys.staff.urls")),
     path("admin/prompts/", include("messaging.prompts.urls")),
+    path("admin/proposals/", include("core.access.urls")),
     path("admin/", admin.site.urls),
 ]
 handler400 = "smart.site.errors.bad_request"

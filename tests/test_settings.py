@@ -107,6 +107,7 @@ def test_a_local_start_needs_nothing(load):
         ("IMPORT_MOST_ENDING_PERCENT", "nan"),
         ("MESSAGES_KEPT_MONTHS", "-1"),
         ("MESSAGES_KEPT_MONTHS", "2"),
+        ("PROPOSAL_DAYS", "0"),
     ],
 )
 def test_a_bad_value_is_refused(load, name, value):

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db import InternalError, transaction
-from django.db.utils import IntegrityError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
+from bonuses.changes import bonus_terms
 from bonuses.models import BonusTerms, Debit, Grant, LedgerEntry, PayableService
 from bonuses.words import REFUSALS
+from core.access.change_kinds import Fields
+from core.access.proposing import ProposingAdmin
 from core.lib import clock
 from core.lib.astana import month_of
 from core.staff.admin import ReadOnlyAdmin, WordsFilter
@@ -41,13 +41,29 @@ def _is_future(terms: BonusTerms | None) -> bool:
 
 
 @admin.register(BonusTerms)
-class BonusTermsAdmin(ModelAdmin):
-    """Versions: a month that has begun keeps its terms, future ones are added and changed here."""
+class BonusTermsAdmin(ProposingAdmin):
+    """Versions: a month that has begun keeps its terms; those of months to come take two people."""
 
     list_display = ["kind", "effective_from", "units", "valid_hours", "activate_within_days"]
     list_filter = ["kind"]
     ordering = ["kind", "-effective_from"]
     inlines = [PayableInline]
+    change_kind = "bonus_terms"
+
+    def subject_of(self, obj: BonusTerms) -> str:
+        """The kind and the month."""
+        return bonus_terms.subject_of(obj.kind, obj.effective_from)
+
+    def fields_of(self, obj: BonusTerms, formsets: list[Any]) -> Fields:
+        """The figures, and what is listed below them."""
+        rows = [form.cleaned_data for formset in formsets for form in formset.forms]
+        return bonus_terms.fields_of(
+            obj, {(row["service"], row["destination"]) for row in rows if row and not row.get("DELETE")}
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: BonusTerms | None = None) -> list[str]:
+        """What tells them from others stays: a proposal names them by it."""
+        return ["kind", "effective_from"] if obj else []
 
     def has_change_permission(self, request: HttpRequest, obj: BonusTerms | None = None) -> bool:
         """Only terms of a month to come can be changed."""
@@ -67,19 +83,10 @@ class BonusTermsAdmin(ModelAdmin):
                 if month.day != 1:
                     self.add_error("effective_from", _("Terms begin on the first of a month."))
                 elif month <= month_of(clock.now()):
-                    self.add_error("effective_from", _("Terms can be set for months to come only."))
+                    self.add_error("effective_from", bonus_terms.TermsBegun.sentence)
                 return month
 
         return FutureForm
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """What the database refuses is said in words."""
-        try:
-            with transaction.atomic():
-                return super().changeform_view(request, *args, **kwargs)
-        except (IntegrityError, InternalError):
-            messages.error(request, _("Bonuses were issued under these terms: they cannot be changed."))
-            return redirect("admin:bonuses_bonusterms_changelist")
 
 
 @admin.register(Grant)

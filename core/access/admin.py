@@ -1,17 +1,18 @@
-"""API clients with their keys, and the audit trail."""
+"""API clients with their keys, the audit trail, and what waits for a second person."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from core.access import actions, keys
-from core.access.models import ApiClient, ApiKey, AuditEvent
+from core.access.models import ApiClient, ApiKey, AuditEvent, Proposal
 from core.lib.errors import Refusal
-from core.staff.admin import ReadOnlyAdmin, ReadOnlyInline
+from core.staff.admin import ReadOnlyAdmin, ReadOnlyInline, WithPage
 from core.staff.state_actions import WithActions, admin_action
 
 _CHANGE = "access.change_apiclient"
@@ -122,3 +123,28 @@ class AuditEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("action"), ordering="action")
     def action_said(self, event: AuditEvent) -> str:
         return event.action_in_words
+
+
+@admin.register(Proposal)
+class ProposalAdmin(ReadOnlyAdmin, WithPage):
+    """What waits comes first, then what was decided last; each has a page of its own (proposal_pages)."""
+
+    list_display = ["what", "summary", "state", "proposed_by", "proposed_at", "lapses_at", "decided_by", "decided_at"]
+    list_select_related = ["proposed_by", "decided_by"]
+    list_filter = ["state"]
+    ordering = [F("decided_at").desc(nulls_first=True), "-pk"]
+
+    @staticmethod
+    def page_of(obj: Proposal) -> str:
+        """Before beside after, and what one may do."""
+        return reverse("proposals:one", args=[obj.pk])
+
+    @admin.display(description=_("what changes"), ordering="kind")
+    def what(self, proposal: Proposal) -> str:
+        """In words."""
+        return str(proposal)
+
+    @admin.display(description=_("change"))
+    def summary(self, proposal: Proposal) -> str:
+        """In one line."""
+        return proposal.summary

@@ -1,15 +1,17 @@
-"""Who may call our machines' interfaces, and who did what to whom."""
+"""Who may call our machines' interfaces, who did what to whom, and what waits for a second person."""
 
 from ipaddress import ip_network
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from core.access import actions
+from core.access.change_kinds import ChangeKind, Fields, kinds
 from core.lib import clock
 
 
@@ -131,3 +133,99 @@ class AuditEvent(models.Model):
     def action_in_words(self) -> str:
         """What was done, as people read it."""
         return actions.in_words(self.action)
+
+
+# Said besides each comparison: one with NULL is neither true nor false, and a CHECK lets that pass.
+_DECIDED = Q(decided_by__isnull=False, decided_at__isnull=False)
+
+
+class Proposal(models.Model):
+    """A change that waits for another person's yes (ADR 0027).
+
+    waiting → confirmed (by another person: it is in force) | refused (by another person)
+    waiting → withdrawn (by who proposed it) | lapsed (nobody decided in time)
+
+    A trigger lets nothing else change: what was confirmed is what was proposed and shown.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", pgettext_lazy("a proposal", "waiting")
+        CONFIRMED = "confirmed", pgettext_lazy("a proposal", "confirmed")
+        REFUSED = "refused", pgettext_lazy("a proposal", "refused")
+        WITHDRAWN = "withdrawn", pgettext_lazy("a proposal", "withdrawn")
+        LAPSED = "lapsed", pgettext_lazy("a proposal", "lapsed")
+
+    kind = models.CharField(_("kind"), max_length=40)  # core.access.change_kinds
+    subject = models.CharField(_("subject"), max_length=80)  # what the kind calls what is changed
+    # The fields that change, as they stood and as they shall be; {} where nothing stood, or nothing shall.
+    before = models.JSONField(_("before"))
+    after = models.JSONField(_("after"))
+    forecast = models.JSONField(_("forecast"))  # the kind's figures, as they were when it was proposed
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    # Persons are accounts, not names: an account that has proposed or decided is switched off, never deleted.
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("proposed by")
+    )
+    proposed_at = models.DateTimeField(_("proposed at"))
+    lapses_at = models.DateTimeField(_("lapses at"))
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.WAITING)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name=_("decided by")
+    )
+    decided_at = models.DateTimeField(_("decided at"), null=True)
+    answer = models.CharField(_("answer"), max_length=300, blank=True)  # why it was refused
+
+    class Meta:
+        verbose_name = _("proposal")
+        verbose_name_plural = _("proposals")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="waiting", decided_by=None, decided_at=None)
+                | Q(_DECIDED, state="confirmed", decided_at__lt=F("lapses_at"))
+                | Q(_DECIDED, state="refused")
+                | Q(_DECIDED, state="withdrawn", decided_by=F("proposed_by"))
+                | Q(state="lapsed", decided_by=None, decided_at__isnull=False, decided_at=F("lapses_at")),
+                name="proposal_state_tells_its_end",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["confirmed", "refused"]) | ~Q(decided_by=F("proposed_by")),
+                name="proposal_decided_by_another",
+            ),
+            models.CheckConstraint(condition=Q(lapses_at__gt=F("proposed_at")), name="proposal_lapses_later"),
+            models.CheckConstraint(condition=~Q(before=F("after")), name="proposal_changes_something"),
+            # Two clicks, two tabs or two people make one proposal.
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=Q(state="waiting"), name="proposal_one_waits"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lapses_at"], condition=Q(state="waiting"), name="proposal_lapsing"),  # the job's
+        ]
+
+    def __str__(self) -> str:
+        return self.change.subject_in_words(self.subject)
+
+    @property
+    def change(self) -> ChangeKind:
+        """The kind's declaration."""
+        return kinds()[self.kind]
+
+    @property
+    def lines(self) -> list[tuple[str, str, str]]:
+        """Each field that changes, what stands and what shall, in words."""
+
+        def words(fields: Fields, name: str) -> str:
+            return self.change.value_in_words(name, fields[name]) if name in fields else "—"
+
+        return [
+            (str(label), words(self.before, name), words(self.after, name))
+            for name, label in self.change.labels.items()
+            if name in self.before or name in self.after
+        ]
+
+    @property
+    def summary(self) -> str:
+        """The change in one line."""
+        if not self.after:
+            return gettext("is removed")
+        return "; ".join(f"{label}: {before} → {after}" for label, before, after in self.lines)

@@ -9,11 +9,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from core.access import audit
+from core.access.change_kinds import Fields
+from core.access.proposing import ProposingAdmin
 from core.lib import clock, segments
 from core.lib.languages import LANGUAGES
 from core.staff.admin import Fixed, ReadOnlyAdmin, WordsFilter
 from core.staff.pages import actor
 from messaging import kinds, texts
+from messaging.changes import sending_policy
 from messaging.models import (
     Attempt,
     Message,
@@ -184,22 +187,21 @@ class PolicyForm(forms.ModelForm):
 
 
 @admin.register(SendingPolicy)
-class SendingPolicyAdmin(Fixed, ModelAdmin):
+class SendingPolicyAdmin(Fixed, ProposingAdmin):
     """One row, without which nothing is sent: window, days and caps; narrower than the rules, never wider."""
 
     form = PolicyForm
     list_display = ["__str__", "is_paused", "offers_a_month", "offers_a_day", "surveys_a_month"]
+    change_kind = "sending_policy"
 
-    def save_model(self, request: HttpRequest, obj: SendingPolicy, form: Any, change: bool) -> None:
-        """Save, and record what changed."""
-        super().save_model(request, obj, form, change)
-        audit.record(
-            by=actor(request),
-            action="change_sending_policy",
-            subject="sending",
-            details={"changed": form.changed_data},
-            now=clock.now(),
-        )
+    def subject_of(self, obj: SendingPolicy) -> str:
+        """There is one."""
+        return sending_policy.SUBJECT
+
+    def fields_of(self, obj: SendingPolicy, formsets: list[Any]) -> Fields:
+        """What the form asks for: all but the pause, which the sending page switches."""
+        fields = sending_policy.fields_of(obj)
+        return {name: fields[name] for name in PolicyForm.Meta.fields}
 
 
 @admin.register(Stream)

@@ -13,9 +13,11 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from core.access import proposals, proposing
 from core.lib import astana, clock
 from core.staff.pages import StaffRequest, framed, page
 from messaging import kinds, outbox, sql, window
+from messaging.changes import sending_policy
 from messaging.models import Message, MessageClass, Stream, TransportHealth
 from messaging.sending import transports
 
@@ -56,20 +58,21 @@ def look(request: StaffRequest) -> HttpResponse:
         chart=json.dumps(_chart(now)),
         backlogs=_backlogs(now, today, is_stopped=policy.is_paused or not may_send),
         transports=_transports(now),
+        waiting=proposals.waiting(now=now, kind="sending_policy"),
     )
 
 
 @page(_CHANGE)
 @require_POST
 def switch(request: StaffRequest) -> HttpResponse:
-    """Pause everything, or let it go on."""
+    """Pause everything at once, or propose that it goes on."""
     reason = request.POST.get("reason", "").strip()[:300]
     if request.POST.get("to") == "pause":
         outbox.pause(by=request.by, now=clock.now(), reason=reason)
         messages.warning(request, _("Everything is paused; nothing more leaves."))
     else:
-        outbox.resume(by=request.by, now=clock.now(), reason=reason)
-        messages.success(request, _("Sending goes on."))
+        kind, subject = "sending_policy", sending_policy.SUBJECT
+        proposing.submit(request, kind=kind, subject=subject, after={"is_paused": False}, reason=reason)
     return redirect("sending:page")
 
 

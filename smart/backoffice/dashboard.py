@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from bonuses.models import Grant, LedgerEntry
+from core.access import proposal_pages
 from core.jobs.models import JobRun
 from core.lib import astana, clock
 
@@ -43,6 +44,7 @@ def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
         **given,
         "cards": [(names[key], f"{figures[key]:,}".replace(",", _THIN)) for key in names],
         "chart": json.dumps(chart),
+        "proposals": proposal_pages.count_for(request),
         "runs": JobRun.objects.order_by("-pk")[:6],
     }
 

@@ -6,6 +6,8 @@ from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from core.access import proposal_pages
+
 
 def _item(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
     return {
@@ -14,6 +16,12 @@ def _item(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
         "link": reverse_lazy(name if ":" in name else f"admin:{name}"),
         "permission": lambda request: request.user.has_perm(permission),
     }
+
+
+def _badge(request: HttpRequest) -> dict[str, Any]:
+    """How many proposals wait for the reader; nothing where none do."""
+    count = proposal_pages.count_for(request)
+    return {"badge": count} if count else {}
 
 
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
@@ -40,6 +48,8 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Programme"),
             "items": [
+                {**_item(_("Proposals"), "approval", "access_proposal_changelist", "access.view_proposal"),
+                 **_badge(request)},
                 _item(_("Bonus terms"), "tune", "bonuses_bonusterms_changelist", "bonuses.view_bonusterms"),
                 _item(_("Consent texts"), "contract", "enrollment_consenttext_changelist",
                       "enrollment.view_consenttext"),

@@ -13,8 +13,8 @@ ROLES = {
     "marketing": [
         *_SEEN_BY_ALL, "add_consenttext", "change_consenttext", "delete_consenttext", "add_bonusterms",
         "change_bonusterms", "delete_bonusterms", "add_payableservice", "change_payableservice",
-        "delete_payableservice", "change_servicetext", "change_sendingpolicy", "change_stream", "view_ivrprompt",
-        "add_ivrprompt", "change_ivrprompt", "delete_ivrprompt",
+        "delete_payableservice", "view_proposal", "change_servicetext", "change_sendingpolicy", "change_stream",
+        "view_ivrprompt", "add_ivrprompt", "change_ivrprompt", "delete_ivrprompt",
         "view_directoryimport", "add_directoryimport", "view_grant",
         "view_offer", "change_offer", "view_partner", "add_partner", "change_partner", "view_partnermember",
         "view_category", "view_campaign", "add_campaign", "change_campaign", "delete_campaign", "view_variant",

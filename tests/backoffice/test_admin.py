@@ -17,7 +17,7 @@ from bonuses.models import BonusTerms
 from campaigns.models import Offer, Partner
 from campaigns.offers import approval
 from core.access import keys
-from core.access.models import ApiClient, ApiKey, AuditEvent
+from core.access.models import ApiClient, ApiKey, AuditEvent, Proposal
 from core.lib import clock
 from core.staff.admin import ReadOnlyAdmin
 from enrollment.models import ConsentText, DirectoryImport, Subscriber
@@ -130,7 +130,10 @@ def test_terms_are_set_for_months_to_come_only(now: datetime) -> None:
 
     for day in ("2026-11-01", "2026-12-02"):
         client.post(address(BonusTerms, "add/"), terms_form(day))
+    assert not Proposal.objects.exists()
     client.post(address(BonusTerms, "add/"), terms_form("2026-12-01"))
+    assert not BonusTerms.objects.filter(units=600).exists()  # two people's (ADR 0027)
+    signed_in("root").post(f"/admin/proposals/{Proposal.objects.get().pk}/confirm/")
 
     assert BonusTerms.objects.get(units=600).effective_from == date(2026, 12, 1)
 

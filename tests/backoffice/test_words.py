@@ -57,8 +57,9 @@ def test_every_job_that_keeps_slots_has_a_name() -> None:
 # What the first word of an audited action may be: verbs in the imperative.
 VERBS = {
     "allow", "approve", "cancel", "change", "choose", "confirm", "create", "delete", "discard", "draft", "drop", "edit",
-    "end", "export", "finish", "guess", "import", "invite", "issue", "join", "launch", "look", "move", "opt", "pause",
-    "publish", "reject", "remove", "resume", "revoke", "schedule", "start", "submit", "upload", "withdraw",
+    "end", "export", "finish", "guess", "import", "invite", "issue", "join", "lapse", "launch", "look", "move", "opt",
+    "pause", "propose", "publish", "refuse", "reject", "remove", "resume", "revoke", "schedule", "start", "submit",
+    "upload", "withdraw",
 }  # fmt: skip
 
 

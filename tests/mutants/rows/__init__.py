@@ -1,8 +1,8 @@
 """The rows, by the room whose rule they break."""
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.rows import bonuses, campaigns, enrollment, messaging, smart, surveys
+from tests.mutants.rows import bonuses, campaigns, core, enrollment, messaging, smart, surveys
 
 ROWS: list[Mutant] = [
-    *enrollment.ROWS, *bonuses.ROWS, *messaging.ROWS, *campaigns.ROWS, *surveys.ROWS, *smart.ROWS,
+    *enrollment.ROWS, *bonuses.ROWS, *messaging.ROWS, *campaigns.ROWS, *surveys.ROWS, *smart.ROWS, *core.ROWS,
 ]  # fmt: skip
