@@ -216,7 +216,7 @@ def test_who_left_meanwhile_answers_no_more(make_survey, make_member, now):
     standing = walk(survey, member, ["1"], now)
     programme.opt_out(subscriber=member, by="ussd:t", now=now)
 
-    with pytest.raises(answering.enrollment.NotMember):
+    with pytest.raises(answering.joining.NotMember):
         press(standing, member, "1", now)
 
 
@@ -237,7 +237,7 @@ def test_numbers_in_a_text_are_masked(make_survey, make_member, now):
 
 
 def test_who_is_no_member_begins_nothing(make_survey, make_subscriber, now):
-    with pytest.raises(answering.enrollment.NotMember):
+    with pytest.raises(answering.joining.NotMember):
         begin(make_survey(), make_subscriber(), now)
 
     assert not Response.objects.exists()

@@ -15,7 +15,7 @@ from campaigns.offers import approval
 from campaigns.offers.drafts import Draft, DraftProblem
 from campaigns.offers.uploads import child, deciding, importing, operations, parsing
 from campaigns.offers.uploads.table import MOST_BYTES
-from campaigns.offers.uploads.words import REFUSALS
+from campaigns.offers.uploads.words import REFUSALS, CatalogueNames
 from core.access.models import AuditEvent
 from smart import tasks
 from smart.local.embedded import PROJECT
@@ -482,6 +482,6 @@ def test_a_page_of_rows_is_told_in_few_statements(
     rows = list(read(REAL).lines.all())
 
     with django_assert_num_queries(2):  # type: ignore[attr-defined]
-        names = operations.CatalogueNames()
+        names = CatalogueNames()
         words = [operations.understood_in_words(row, names=names) for row in rows]
     assert all(words)
