@@ -195,7 +195,7 @@ def waiting(*, now: datetime, kind: str = "") -> QuerySet[Proposal]:
 def waiting_for(person: User, *, now: datetime) -> QuerySet[Proposal]:
     """What the person could decide now."""
     permitted = [name for name, change in kinds().items() if person.has_perm(change.permission)]
-    return waiting(now=now).filter(kind__in=permitted).exclude(proposed_by=person)
+    return waiting(now=now).filter(kind__in=permitted).exclude(proposed_by=person.pk)
 
 
 def _by(person: User) -> str:
