@@ -1,8 +1,7 @@
 """Prove `make run` and `make test` on a Debian with nothing but python3, python3-venv, make and git: `make fresh`.
 
-debootstrap makes it in a folder from the archive that this machine's apt uses; the project is cloned into it as it was
-committed, and both commands run in it by chroot, with mounts and processes of their own that end with them. It wants
-root and an archive; where one is missing it says so, and fails nothing. What this machine's package clients are told by
+It is made in a folder; the project is cloned into it as it was committed, and both commands run in it. That wants root
+and an archive; where one is missing it says so, and fails nothing. What this machine's package clients are told by
 the environment (indexes, proxies, certificates) is told inside, too.
 """
 
@@ -16,29 +15,21 @@ from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
-from smart.local import bootstrap, embedded
+from smart.local import bootstrap, chroots, embedded
 from smart.local.embedded import PROJECT
 
 PACKAGES = ("python3", "python3-venv", "make", "git")
 # Some of each kind: rules without a database, pages with one, a process of its own, and a browser.
-TESTS = ("tests/lib", "tests/care", "tests/e2e/test_handset.py")
+TESTS = ("tests/core/lib", "tests/care", "tests/e2e/test_handset.py")
 _TOLD = ("PIP_", "UV_", "SSL_CERT_", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "npm_config_")
 _PROXIES = {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
-_INSIDE = """
-mount --make-rprivate / && mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" || exit 1
-root=$0; exec chroot "$root" "$@"
-"""
-
-
-class Unfit(Exception):
-    """Why this machine cannot make another one, in one sentence."""
 
 
 def main(tests: list[str]) -> int:
     """Make the machine, run both commands in it, tell how long each took; the first failure ends it."""
     try:
-        archive, suite = find_archive()
-    except Unfit as obstacle:
+        archive, suite = chroots.find_archive()
+    except chroots.Unfit as obstacle:
         print(f"{obstacle} `make fresh` is skipped.")
         return 0
     base = Path(tempfile.mkdtemp(prefix="smart-fresh-"))
@@ -48,23 +39,6 @@ def main(tests: list[str]) -> int:
         return machine.prove(tests or list(TESTS))
     finally:
         shutil.rmtree(base, ignore_errors=True)
-
-
-def find_archive() -> tuple[str, str]:
-    """Where apt has Debian from, and which. Raises Unfit."""
-    if os.geteuid() != 0:
-        raise Unfit("Only root can make a machine in a folder.")
-    if shutil.which("debootstrap") is None and not bootstrap.apt_install("debootstrap"):
-        raise Unfit("There is no debootstrap here and it could not be installed.")
-    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
-        raise Unfit("Nobody may mount anything here.")
-    fields = "$(ORIGIN) $(COMPONENT) $(RELEASE) $(REPO_URI)"
-    command = ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]
-    for line in subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines():
-        origin, component, suite, address = line.split(" ", 3)
-        if (origin, component) == ("Debian", "main") and "-" not in suite:
-            return address, suite
-    raise Unfit("apt knows no archive of Debian here.")
 
 
 class Machine:
@@ -92,19 +66,15 @@ class Machine:
 
     def _make(self) -> int:
         """Install it, let its clients reach what ours do, clone what is committed."""
-        command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", self.suite, str(self.root)]
-        made = subprocess.run([*command, self.archive], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        if made.returncode != 0:
-            print(made.stdout.decode(errors="replace")[-2000:])
-            return made.returncode
+        try:
+            chroots.make(self.root, archive=self.archive, suite=self.suite, packages=PACKAGES)
+        except chroots.Unfit as obstacle:
+            print(obstacle)
+            return 1
         for value in self._told().values():
             if value.startswith("/") and Path(value).is_file():  # a certificate
                 (self.root / value[1:]).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(value, self.root / value[1:])
-        (self.root / "etc/hosts").write_text("127.0.0.1 localhost\n")  # as an installer writes it
-        clients = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
-        ours = [line for line in clients.splitlines() if line.lower().startswith(("acquire::http", "acquire::https"))]
-        (self.root / "etc/apt/apt.conf.d/80machine").write_text("\n".join([*ours, ""]))
         return subprocess.run(["git", "clone", "-q", f"file://{PROJECT}", self.root / "smart"], check=False).returncode
 
     def _told(self) -> dict[str, str]:
@@ -119,11 +89,9 @@ class Machine:
 
     def _inside(self, command: str) -> subprocess.Popen[str]:
         """Start a shell command in the machine; everything that it started ends with it."""
-        usual = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
-        environment = [f"{name}={value}" for name, value in (usual | self._told()).items()]
-        own = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _INSIDE, str(self.root)]
-        shell = ["/usr/bin/env", "-i", *environment, "sh", "-c", f"cd /smart && {command}"]
-        return subprocess.Popen([*own, *shell], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        shell = ("sh", "-c", f"cd /smart && {command}")
+        there = chroots.inside(self.root, *shell, env={**chroots.USUAL, **self._told()})
+        return subprocess.Popen(there, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     def _run(self) -> int:
         """Start it until its address answers, then end it."""
