@@ -37,10 +37,11 @@ test: ## the whole suite, or a part: make test ARGS="tests/bonuses -k debit"
 	@$(TEXTS)
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-peers: ## through peers that are large and slow to start (Jasmin with RabbitMQ); never part of the suite
-	@$(PYTHON) smart/local/bootstrap.py peers
+peers: PEERS = $(if $(filter tests/%,$(ARGS)),,tests/peers_heavy) $(ARGS)
+peers: ## through large, slow peers (Jasmin with RabbitMQ, Asterisk with a telephone); never part of the suite
+	@$(PYTHON) smart/local/bootstrap.py peers $(PEERS)
 	@$(TEXTS)
-	@$(BIN)/pytest -m peers_heavy tests/peers_heavy $(ARGS)
+	@$(BIN)/pytest -m peers_heavy $(PEERS)
 
 test-dates: ## the suite at eight instants hard on calendars, 30 minutes: make test-dates ARGS="--at year tests/bonuses"
 	@$(PYTHON) smart/local/bootstrap.py test tests/dates tests/messaging tests/surveys tests/test_docs.py

@@ -61,10 +61,10 @@ def main(purpose: str, *arguments: str) -> None:
         )
     with alone():
         install(RUN_LOCKS if purpose == "run" else DEV_LOCKS)
-        if purpose == "test":
+        if purpose in ("test", "peers"):
             see_to_tools(arguments)
         if purpose == "peers":
-            see_to_jasmin()
+            see_to_peers(arguments)
         if purpose == "bench":
             see_to_smsc()
             if not shutil.which("wrk") and not apt_install("wrk"):
@@ -243,7 +243,7 @@ TOOLS = (
     Tool(
         ("espeak-ng",),
         ("espeak-ng",),
-        ("tests/messaging", "tests/surveys", "tests/survey_dialogs"),
+        ("tests/messaging", "tests/surveys", "tests/survey_dialogs", "tests/peers_heavy/test_asterisk.py"),
         "tests of spoken prompts are skipped",
     ),
     Tool(
@@ -299,6 +299,15 @@ def see_to_smsc() -> None:
         print("npm could not install the tests' SMSC: tests through it are skipped.")
         return
     stamp.write_text(digest)
+
+
+def see_to_peers(arguments: tuple[str, ...]) -> None:
+    """See to the large peers that the chosen tests talk to."""
+    if are_wanted(("tests/peers_heavy/test_jasmin.py",), arguments):
+        see_to_jasmin()
+    if are_wanted(("tests/peers_heavy/test_asterisk.py",), arguments):
+        # It needs what only the environment has.
+        subprocess.run([PYTHON, "-m", "smart.local.asterisk"], cwd=PROJECT, check=False)
 
 
 def see_to_jasmin() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,22 @@ def entry(smsc: Smsc, **options: Any) -> dict[str, Any]:
     return usual | options
 
 
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
 @pytest.fixture
-def run_smpp(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def run_smpp(tmp_path: Path) -> Iterator[Start]:
     """Start `manage.py run_smpp` with these transports; returns when all are bound. It ends with the test."""
+    with senders("run_smpp", folder=tmp_path) as start:
+        yield start
+
+
+@contextmanager
+def senders(command: str, *, folder: Path, **environment: str) -> Iterator[Start]:
+    """Start such processes, each with the transports that are named; what is started returns when all are up."""
     url = re.sub(r"/[^/?]*(?=\?|$)", f"/{connection.settings_dict['NAME']}", os.environ["DATABASE_URL"])
-    file, log = tmp_path / "transports.toml", tmp_path / "run_smpp.log"
+    file, log = folder / "transports.toml", folder / f"{command}.log"
+    ours = {"DATABASE_URL": url, "TRANSPORTS_FILE": str(file), "SMART_LOCAL": "on"}
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*entries: dict[str, Any]) -> subprocess.Popen[bytes]:
@@ -58,15 +70,16 @@ def run_smpp(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]
             for each in entries
         ]
         file.write_text("\n".join(tables), encoding="utf-8")
-        environment = {**os.environ, "DATABASE_URL": url, "TRANSPORTS_FILE": str(file), "SMART_LOCAL": "on"}
-        command = [sys.executable, "-W", "ignore", "manage.py", "run_smpp"]
-        started.append(processes.spawn(command, log=log, env=environment, cwd=PROJECT))
+        process = [sys.executable, "-W", "ignore", "manage.py", command]
+        started.append(processes.spawn(process, log=log, env={**os.environ, **ours, **environment}, cwd=PROJECT))
         for each in entries:
             assert processes.wait_until(lambda name=each["name"]: is_up(name), seconds=60), processes.last_line(log)
         return started[-1]
 
-    yield start
-    processes.stop_all(started, seconds=5)
+    try:
+        yield start
+    finally:
+        processes.stop_all(started, seconds=5)
 
 
 def is_up(name: str) -> bool:
