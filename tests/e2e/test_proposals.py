@@ -36,7 +36,8 @@ def look_at(page: Page, name: str) -> None:
     """Both widths hold it, and leave a picture where one is wanted."""
     for size in (NARROW, WIDE):
         page.set_viewport_size(size)
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        # Charts take their new width a moment later.
+        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=size["width"])
         if SHOTS:
             page.screenshot(path=Path(SHOTS) / f"{name}-{size['width']}.png", full_page=True)
 

@@ -462,9 +462,9 @@ def test_the_editors_pages_ask_no_more_queries_for_more_questions(
     rows = [{"value": n, "text_kk": "а", "text_ru": "б", "text_en": "c"} for n in range(1, 11)]
     survey = make_survey(state="draft", questions=[(f"q{n}", "single", texts, rows, {}) for n in range(1, 31)])
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         client.get(page_of(survey, "questions/"))
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         client.get(page_of(survey, "questions/q5/"))
     with django_assert_max_num_queries(11):
         client.post(page_of(survey, "questions/preview/"), question(code="q5"))
