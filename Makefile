@@ -43,12 +43,12 @@ peers: ## through large, slow peers (Jasmin with RabbitMQ, Asterisk with a telep
 	@$(TEXTS)
 	@$(BIN)/pytest -m peers_heavy $(PEERS)
 
-test-dates: ## the suite at eight instants hard on calendars, 30 minutes: make test-dates ARGS="--at year tests/bonuses"
+test-dates: ## the suite at eight instants hard on calendars, an hour or more: make test-dates ARGS="--at year tests/bonuses"
 	@$(PYTHON) smart/local/bootstrap.py test tests/dates tests/messaging tests/surveys tests/test_docs.py
 	@$(TEXTS)
 	@$(BIN)/python -m tests.dates --jobs $(JOBS) $(ARGS)
 
-mutants: ## break each rule on purpose and want a test to fail, 45 minutes: make mutants ARGS="--only M2"
+mutants: ## break each rule on purpose and want a test to fail, 30 minutes: make mutants ARGS="--only M2"
 	@$(PYTHON) smart/local/bootstrap.py check
 	@$(TEXTS)
 	@$(BIN)/python -m tests.mutants --jobs $(JOBS) $(ARGS)
