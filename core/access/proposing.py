@@ -1,5 +1,6 @@
 """An admin form whose save puts a change in force if it only tightens, and proposes it otherwise."""
 
+from abc import abstractmethod
 from typing import Any
 
 from django.contrib import messages
@@ -30,13 +31,13 @@ class ProposingAdmin(ModelAdmin):
     change_kind: str
     list_before_template = change_form_before_template = "proposals/waits.html"
 
+    @abstractmethod
     def subject_of(self, obj: Any) -> str:
         """What the kind calls the object."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fields_of(self, obj: Any, formsets: list[Any]) -> Fields:
         """What the form and its lists say, as the kind keeps it."""
-        raise NotImplementedError
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """With what waits."""

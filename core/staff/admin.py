@@ -1,5 +1,6 @@
 """Admin pages that only show, and lists of tables with millions of rows."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
@@ -119,9 +120,9 @@ class WithPage(ModelAdmin):
     actions = None  # what is launched is never deleted, in bulk neither
 
     @staticmethod
+    @abstractmethod
     def page_of(obj: Any) -> str:
         """The address of the object's own page."""
-        raise NotImplementedError
 
     def changeform_view(
         self,
